@@ -1,0 +1,355 @@
+"""Where models come from: the course's own, a folder, the Hub, or a real shape with random weights.
+
+`load_lm` returns a plain `transformers` model and its tokenizer; `profile()` is the one word to change
+to run a notebook on another scale (`COURSE_PROFILE=colab`). The deck's list of models is in `registry.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import json
+import os
+import shutil
+import socket
+import tempfile
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from course_lib.registry import MODELS, ModelCard
+
+__all__ = ["MODELS", "OWN", "PROFILES", "ModelCard", "hub_configs", "load_lm", "profile", "save_lm"]
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+HUB_CONFIGS = Path(__file__).parent / "hub_configs"
+OWN = (
+    "tiny",
+    "tiny-2m",
+    "tiny-0.5m",
+)  # the course's own models, one tokenizer, about 8, 2 and 0.5 M parameters
+PROFILES = {
+    "tiny": "tiny",
+    "colab": "ai-forever/rugpt3small_based_on_gpt2",
+    "gpu": "ai-forever/ruGPT-3.5-13B",
+}
+
+
+def profile() -> str:
+    """Returns the model of the profile that the environment variable COURSE_PROFILE names (default: tiny).
+
+    Raises:
+        ValueError: no such profile.
+    """
+    name = os.environ.get("COURSE_PROFILE") or "tiny"
+    if name not in PROFILES:
+        raise ValueError(f"COURSE_PROFILE='{name}' is no profile: choose one of {', '.join(PROFILES)}.")
+    return PROFILES[name]
+
+
+def hub_configs() -> dict[str, Path]:
+    """Lists the Hub models whose configurations ship with the course: name to JSON file."""
+    return {path.stem.replace("--", "/"): path for path in sorted(HUB_CONFIGS.glob("*.json"))}
+
+
+def load_lm(
+    name: str | Path = "tiny",
+    weights: str = "pretrained",
+    device: str | None = None,
+    dtype=None,
+    revision: str | None = None,
+):
+    """Loads a language model and its tokenizer.
+
+    Args:
+        name: one of `OWN`, a folder, or a Hub name (owner/name).
+        weights: "pretrained", or "random" for the real configuration with random weights: nothing is
+            downloaded, and where the model's own tokenizer is not in the local cache, tiny's stands in.
+        device: "cpu", "cuda", "mps", ...; None picks the best. "meta" (random only) counts without memory.
+        dtype: a torch dtype or its name; None picks what the device does well.
+        revision: branch, tag or commit on the Hub.
+
+    Returns:
+        A pair (model in evaluation mode, tokenizer).
+
+    Raises:
+        ValueError: unknown name or option, a checkpoint cut short or of the wrong shape, the Hub is away.
+        FileNotFoundError: a folder, or a file in it, is missing.
+    """
+    if weights not in ("pretrained", "random"):
+        raise ValueError(f"weights='{weights}' must be 'pretrained' or 'random'.")
+    device = pick_device(device)
+    dtype = pick_dtype(device, dtype)
+    if weights == "random":
+        return _random(str(name), device, dtype)
+    if device == "meta":
+        raise ValueError("device='meta' holds no numbers: use it with weights='random' only.")
+    folder = _folder(name)
+    with quiet():
+        if folder is None:
+            return _from_hub(str(name), revision, device, dtype)
+        return _load(folder, {"local_files_only": True, "use_safetensors": True}, device, dtype)
+
+
+def pick_device(device: str | None = None) -> str:
+    """Returns the device to use: the one asked for if it is there, else cuda, mps, cpu in this order."""
+    import torch
+
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = str(device).split(":")[0]
+    if (kind == "cuda" and not torch.cuda.is_available()) or (
+        kind == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise ValueError(f"device='{device}' is not there: this machine has '{pick_device()}'.")
+    return str(device)
+
+
+def pick_dtype(device: str, dtype=None, capability: tuple[int, int] | None = None):
+    """Returns a torch dtype that the device can do.
+
+    Args:
+        device: as from `pick_device`.
+        dtype: a wish (torch dtype or name); None takes bfloat16 on GPUs from Ampere on, float16 on older
+            ones (a T4), float32 elsewhere.
+        capability: compute capability of the GPU; None asks the driver.
+
+    Raises:
+        ValueError: no such dtype, or the GPU cannot do it.
+    """
+    import torch
+
+    wish = getattr(torch, dtype.removeprefix("torch."), None) if isinstance(dtype, str) else dtype
+    if dtype is not None and not isinstance(wish, torch.dtype):
+        raise ValueError(f"dtype='{dtype}' is none of torch's: write float32, float16 or bfloat16.")
+    if not str(device).startswith("cuda"):
+        return wish or torch.float32
+    modern = (capability or torch.cuda.get_device_capability(device)) >= (8, 0)
+    if wish is torch.bfloat16 and not modern:
+        raise ValueError(
+            "This GPU (older than Ampere, like a T4) cannot do bfloat16: use float16 or float32."
+        )
+    return wish or (torch.bfloat16 if modern else torch.float16)
+
+
+@contextmanager
+def quiet():
+    """Keeps transformers from talking (progress bars, reports), then gives it its voice back."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _folder(name: str | Path) -> Path | None:
+    """Finds the folder that a name means; None means that it can only be on the Hub."""
+    text, path = str(name), Path(name).expanduser()
+    if text in OWN:
+        path = CHECKPOINTS / text
+        if not path.is_dir():
+            raise FileNotFoundError(
+                f"'{text}' is not trained yet: run `python -m course_lib.pretrain` first."
+            )
+    if path.is_dir():
+        for file in ("config.json", "*.safetensors"):
+            if not any(path.glob(file)):
+                raise FileNotFoundError(f"The folder '{path}' has no {file}, so it is not a saved model.")
+        try:
+            json.loads((path / "config.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"'{path / 'config.json'}' is damaged ({error}): get it again.") from None
+        return path
+    if isinstance(name, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1:
+        raise FileNotFoundError(f"There is no folder '{path}'.")
+    if text.count("/") != 1:
+        raise ValueError(_unknown(text))
+    return None
+
+
+def _unknown(name: str) -> str:
+    """Says that nothing has this name, and which name comes nearest."""
+    known = {known.lower(): known for known in (*OWN, *hub_configs())}
+    known |= {key.split("/")[-1]: value for key, value in known.items()}
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
+    hint = f"did you mean '{known[near[0]]}'?" if near else f"the course's own are {', '.join(OWN)}."
+    return f"There is no model '{name}'; {hint} A Hub model is written owner/name, a folder as its path."
+
+
+def _from_hub(name: str, revision: str | None, device: str, dtype):
+    """Loads from the Hub or its cache: runs no code of the repository, unpickles nothing but tensors."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from transformers import AutoConfig
+
+    away = (
+        f"'{name}' is neither a folder nor in the local cache, and the Hub is out of reach: "
+        "go online, or use 'tiny', which needs no network."
+    )
+    if try_to_load_from_cache(name, "config.json", revision=revision) is None and not _hub_answers():
+        raise ValueError(away)
+    try:
+        AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        causes, cause = [], error
+        while cause is not None and cause not in causes:
+            causes.append(cause)
+            cause = cause.__cause__ or cause.__context__
+        if any(isinstance(cause, GatedRepoError) for cause in causes):
+            raise ValueError(f"'{name}' is gated: accept its licence on the Hub and log in first.") from None
+        if any(isinstance(cause, RevisionNotFoundError) for cause in causes):
+            raise ValueError(f"'{name}' has no revision '{revision}' on the Hub.") from None
+        if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
+            raise ValueError(_unknown(name)) from None
+        if isinstance(error, OSError):
+            raise ValueError(away) from None
+        raise
+    return _load(name, {"revision": revision}, device, dtype)
+
+
+def _hub_answers(seconds: float = 5.0) -> bool:
+    """Knocks at the Hub's door, because its own client would go on trying for half a minute."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    url = urllib.parse.urlsplit(constants.ENDPOINT)
+    if urllib.request.getproxies().get(url.scheme):  # the way leads through a proxy: let the client find out
+        return True
+    try:
+        with socket.create_connection((url.hostname, url.port or 443), timeout=seconds):
+            return True
+    except OSError:
+        return False
+
+
+def _load(source: str | Path, options: dict, device: str, dtype):
+    """Reads weights and tokenizer, and turns whatever is wrong with them into one sentence."""
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place = (
+        {"device_map": device} if device.startswith("cuda") else {}
+    )  # straight to the GPU, never twice in memory
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=dtype,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # so that they are reported here, all in one place
+            **place,
+            **options,
+        )
+    except SafetensorError as error:
+        raise ValueError(
+            f"The weights in '{source}' are cut short or damaged ({error}): copy or download them again."
+        ) from None
+    if report["mismatched_keys"]:
+        key, found, expected = sorted(report["mismatched_keys"])[0]
+        raise ValueError(
+            f"The weights in '{source}' do not fit its config.json: '{key}' is {tuple(found)}, "
+            f"the configuration asks for {tuple(expected)}."
+        )
+    if report["missing_keys"]:
+        keys = sorted(report["missing_keys"])
+        raise ValueError(f"The weights in '{source}' lack {len(keys)} tensors, the first is '{keys[0]}'.")
+    options = {key: value for key, value in options.items() if key != "use_safetensors"}
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
+    return _finish(model, tokenizer, device)
+
+
+def _finish(model, tokenizer, device: str):
+    """Puts the model on its device, in evaluation mode, and gives the tokenizer a padding token."""
+    if tokenizer is not None and tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model.to(device).eval(), tokenizer
+
+
+def _random(name: str, device: str, dtype):
+    """Builds a configuration with random weights, in place and in the dtype asked for; downloads nothing."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    shipped = hub_configs()
+    file = shipped[name] if name in shipped else (_folder(name) or Path(name)) / "config.json"
+    if not file.is_file():
+        raise ValueError(
+            f"No configuration of '{name}' ships with the course: choose one of {', '.join(shipped)}."
+        )
+    config = AutoConfig.for_model(**json.loads(file.read_text(encoding="utf-8")))
+    with quiet():
+        with torch.device(device):
+            model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+        tokenizer = None
+        for source in (name if name in shipped else file.parent, CHECKPOINTS / "tiny"):
+            try:
+                tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+                break
+            except (OSError, ValueError):  # not in the cache
+                continue
+    return _finish(model, tokenizer, device)
+
+
+def save_lm(model, tokenizer, folder: str | Path, dtype=None) -> Path:
+    """Saves a model whole or not at all: writes into a hidden folder beside the target, then renames it.
+
+    Args:
+        model: a `transformers` model.
+        tokenizer: its tokenizer, or None.
+        folder: where to; what is there already is replaced, once the new one is complete.
+        dtype: torch dtype or name to store the weights in (the model is not changed); None keeps theirs.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OSError: the disk is full or not writable; the target is then as it was before.
+    """
+    import torch
+    from safetensors import SafetensorError
+
+    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    folder = Path(folder).absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        with quiet():
+            state, seen = None, {}
+            if dtype is not None:  # tied tensors stay one tensor, so that they are stored once
+                for tensor in model.state_dict().values():
+                    seen.setdefault(tensor.data_ptr(), tensor.to(dtype))
+                state = {key: seen[tensor.data_ptr()] for key, tensor in model.state_dict().items()}
+            new = work / "new"
+            model.save_pretrained(new, state_dict=state)
+            if dtype is not None:
+                settings = json.loads((new / "config.json").read_text(encoding="utf-8"))
+                settings["dtype"] = str(dtype).removeprefix("torch.")
+                (new / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            if tokenizer is not None:
+                tokenizer.save_pretrained(new)
+        if folder.exists():
+            os.replace(folder, work / "old")
+        try:
+            os.replace(new, folder)
+        except OSError:
+            if (work / "old").exists():
+                os.replace(work / "old", folder)
+            raise
+    except (OSError, SafetensorError) as error:
+        code = getattr(error, "errno", None)
+        full = code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or "os error 28" in str(error)
+        reason = "the disk is full" if full else str(error)
+        raise OSError(
+            code or errno.EIO, f"Saving to '{folder}' failed, {reason}; nothing was left behind"
+        ) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder

@@ -1,0 +1,163 @@
+"""Every figure's drawing code, in one style: legible in greyscale, to the colour-blind, and in Russian."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # matplotlib takes a second to import, so only where something is drawn
+    from matplotlib.axes import Axes
+
+# Okabe & Ito (2008), "Color Universal Design": told apart under every common colour blindness; ordered so
+# that neighbours differ in lightness too
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#F0E442")
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (6, 3)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+HATCHES = ("", "///", "...", "\\\\\\", "xx", "++", "oo", "**")
+HEAT = "cividis"  # one lightness ramp, the same picture in greyscale
+
+
+def style() -> None:
+    """Set the course's look for every figure that follows: colours, dashes and markers change together."""
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(
+        {
+            "font.family": "DejaVu Sans",  # ships with matplotlib and has Cyrillic
+            "font.size": 10,
+            "axes.titlesize": 11,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": plt.cycler(color=PALETTE, linestyle=LINES, marker=MARKERS),
+            "grid.color": "#dddddd",
+            "grid.linewidth": 0.6,
+            "image.cmap": HEAT,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 5,
+            "figure.figsize": (7.0, 3.6),
+            "figure.dpi": 100,
+            "figure.facecolor": "white",
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def curves(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    title: str = "",
+    logx: bool = False,
+    logy: bool = False,
+    points: int = 12,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw named curves, each with its own colour, dash and marker.
+
+    Args:
+        series: name -> (x values, y values).
+        xlabel, ylabel: axis labels with their units.
+        points: at most about this many markers per curve, so that long curves stay readable.
+        ax: axes to draw on; a new figure by default.
+
+    Returns:
+        the axes, for further touches.
+    """
+    ax = _axes(ax)
+    for name, (x, y) in series.items():
+        ax.plot(x, y, label=name, markevery=max(1, len(x) // points))
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if logx:
+        ax.set_xscale("log")
+    if logy:
+        ax.set_yscale("log")
+    if len(series) > 1:
+        ax.legend()
+    return ax
+
+
+def bars(
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    ylabel: str,
+    *,
+    title: str = "",
+    xlabel: str = "",
+    fmt: str = "{:g}",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw grouped bars with their values written on top; colour and hatching tell the series apart.
+
+    Args:
+        groups: the labels under the bars.
+        series: name -> one value per group.
+        ylabel: what the height is, with its unit.
+        fmt: how a value is written.
+
+    Returns:
+        the axes.
+
+    Raises:
+        ValueError: a series whose length is not the number of groups.
+    """
+    ax = _axes(ax)
+    width = 0.8 / len(series)
+    looks = zip(cycle(PALETTE), cycle(HATCHES), strict=False)
+    for i, ((name, values), (color, hatch)) in enumerate(zip(series.items(), looks, strict=False)):
+        if len(values) != len(groups):
+            raise ValueError(f"series {name!r} has {len(values)} values for {len(groups)} groups")
+        places = [g + (i - (len(series) - 1) / 2) * width for g in range(len(groups))]
+        drawn = ax.bar(places, values, width, label=name, color=color, hatch=hatch, edgecolor="white")
+        ax.bar_label(drawn, [fmt.format(value) for value in values], fontsize=8, padding=2)
+    ax.set_xticks(range(len(groups)), groups)
+    ax.set(ylabel=ylabel, xlabel=xlabel, title=title)
+    ax.grid(axis="x", visible=False)
+    ax.margins(y=0.12)
+    if len(series) > 1:
+        ax.legend()
+    return ax
+
+
+def heat_map(
+    values: Sequence[Sequence[float]],
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str = "",
+    unit: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw a matrix as a heat map, one lightness ramp, with a colour bar where `unit` says what it measures.
+
+    Args:
+        values: (rows, columns).
+        rows, columns: tick labels, empty for none.
+
+    Returns:
+        the axes.
+    """
+    ax = _axes(ax)
+    image = ax.imshow(values, aspect="auto", cmap=HEAT, interpolation="nearest")
+    ax.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.grid(visible=False)
+    if unit:
+        ax.figure.colorbar(image, ax=ax, label=unit)
+    return ax
+
+
+def _axes(ax: "Axes | None") -> "Axes":
+    """Return the given axes, or those of a new figure in the course's style."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]

@@ -1,0 +1,72 @@
+"""The pretraining text: an endless, seeded stream of documents of many kinds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from course_lib.world.facts import World
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Generator = Callable[[random.Random, World], str]
+
+
+@cache
+def kinds() -> dict[str, tuple[float, Generator]]:
+    """Return every kind of document as `name: (share of documents, generator)`."""
+    from course_lib.world import encyclopaedia, lists, stories, talk
+
+    return {**stories.KINDS, **encyclopaedia.KINDS, **talk.KINDS, **lists.KINDS}
+
+
+def documents(seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
+    """Stream documents for ever.
+
+    Args:
+        seed: same seed, same documents.
+        split: "train", or "validation": the same world in other documents, with hand-written texts never trained on.
+
+    Yields:
+        `{"kind": …, "text": …}`.
+    """
+    rng = random.Random(f"documents-{split}-{seed}")
+    world = World.build(held_out_texts=split == "validation")
+    table = kinds()
+    names, weights = list(table), [share for share, _ in table.values()]
+    while True:
+        for kind in rng.choices(names, weights, k=1000):
+            yield {"kind": kind, "text": table[kind][1](rng, world)}
+
+
+def pretraining_text(n_characters: int = 40_000_000, seed: int = 0, split: str = "train") -> Dataset:
+    """Return the pretraining text as a dataset, made document by document.
+
+    Args:
+        n_characters: stop after the document that reaches this many characters.
+        seed: same seed, same text.
+        split: "train" or "validation".
+
+    Returns:
+        A dataset with the columns `kind` and `text`.
+
+    Raises:
+        ValueError: if `n_characters` is not positive.
+    """
+    from datasets import Dataset
+
+    if n_characters <= 0:
+        raise ValueError(f"n_characters must be positive, not {n_characters}.")
+
+    def stream(n_characters: int, seed: int, split: str) -> Iterator[dict[str, str]]:
+        written = 0
+        for document in documents(seed, split):
+            yield document
+            written += len(document["text"])
+            if written >= n_characters:
+                return
+
+    return Dataset.from_generator(stream, gen_kwargs={"n_characters": n_characters, "seed": seed, "split": split})

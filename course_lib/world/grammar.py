@@ -1,0 +1,377 @@
+"""Russian inflection inside `str.format`: words that bend themselves to the sentence around them.
+
+A sentence of the micro-world is an ordinary format string. What stands after the colon says which form is wanted:
+
+    "{who:~встретил} {pet:acc} {town:в loc}"  ->  "встретила Дымку во Владимире"
+
+| after the colon | gives |
+|---|---|
+| `gen`, `dat`, `acc`, `ins`, `loc` | that case; `pl` in front of it, the plural |
+| `в loc`, `с ins`, `о loc`, … | the same with its preposition (в/во, с/со, к/ко, о/об chosen by sound) |
+| `~слово` | that verb (past), adjective or participle agreed with the noun; a case may follow |
+| `>слово` | that verb in the third person of the present or future |
+| `@dat`, `@у gen` | the personal pronoun that stands for the noun |
+| `^` in front of anything | a capital first letter |
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from typing import Any
+
+CASES = {"nom": "nomn", "gen": "gent", "dat": "datv", "acc": "accs", "ins": "ablt", "loc": "loct"}
+GENDERS = {"m": "masc", "f": "femn", "n": "neut"}
+
+# nouns whose place is told by the second locative: в лесу, на мосту (but: в доме, not «в дому»)
+SECOND_LOCATIVE = frozenset(
+    "лес сад берег мост пол угол шкаф край снег лёд порт аэропорт ряд нос лоб рот год час луг пруд бок бор дым мёд пух "
+    "верх вид плен строй хлев лоб мозг круг".split()
+)
+
+# он/она/оно/они by case; the second form stands after a preposition
+PRONOUNS = {
+    "m": "он его ему его им нём".split(),
+    "n": "оно его ему его им нём".split(),
+    "f": "она её ей её ей ней".split(),
+    "pl": "они их им их ими них".split(),
+}
+# "с" joins "мной" and clusters as "со"; "о" takes "об" before a vowel sound
+VOWELS = "аеёиоуыэюя"
+
+_usage: Counter[str] | None = None
+
+
+@cache
+def _morph() -> Any:
+    import pymorphy3
+
+    return pymorphy3.MorphAnalyzer()
+
+
+def capitalise(text: str) -> str:
+    """Return `text` with its first letter in upper case and the rest untouched."""
+    for i, char in enumerate(text):
+        if char.isalpha():
+            return text[:i] + char.upper() + text[i + 1 :]
+        if char not in "«—( ":
+            break
+    return text
+
+
+def preposition(word: str, following: str) -> str:
+    """Choose the sound variant of a preposition: в/во, с/со, к/ко, о/об.
+
+    Args:
+        word: the preposition in its short form.
+        following: the text that comes after it.
+
+    Returns:
+        The preposition as it is pronounced before `following`.
+    """
+    nxt = following.lower().lstrip("«")
+    second = nxt[1:2]
+    cluster = bool(second) and nxt[0] not in VOWELS and second not in VOWELS + "йьъ"
+    if word == "в" and ((nxt[0] in "вф" and cluster) or nxt.startswith(("мне", "многих", "льв"))):
+        return "во"
+    if word == "с" and (
+        (nxt[0] in "сзшжщ" and cluster) or nxt[0] == "щ" or nxt.startswith(("мной", "льв", "вс"))
+    ):
+        return "со"
+    if word == "к" and nxt.startswith(("мне", "всем", "всяк", "льв", "вче")):
+        return "ко"
+    if word == "о" and nxt[0] in "аиоуэ":
+        return "об"
+    return word
+
+
+@lru_cache(maxsize=100_000)
+def agree(word: str, gender: str, plural: bool, case: str = "nom", animate: bool = False) -> str:
+    """Agree a verb, adjective, participle or pronoun-adjective with a noun's gender, number and case.
+
+    Args:
+        word: an infinitive (gives the past tense), a past or present form, or a masculine adjective.
+        gender: "m", "f" or "n".
+        plural: whether the noun is plural.
+        case: one of `CASES`, for full adjectives.
+        animate: whether the noun is animate (decides the accusative).
+
+    Returns:
+        The agreed form, lower case as given.
+
+    Raises:
+        ValueError: if the word is neither a verb nor an adjective.
+    """
+    rank = {"VERB": 0, "ADJF": 1, "PRTF": 1, "ADJS": 1, "PRTS": 1, "INFN": 1, "NPRO": 2}
+    # not the imperative («мой» is meant as "my", not as "wash!"), adjectives in the nominative only («духовой» is not
+    # a form of «духов»), and the plain degree («большая» belongs to «большой», not to «больший»)
+    parses = [
+        p
+        for p in _morph().parse(word)
+        if p.tag.POS in rank
+        and p.tag.number != "plur"
+        and p.tag.mood != "impr"
+        and (p.tag.POS not in ("ADJF", "PRTF") or "nomn" in p.tag)
+        and not p.normal_form.endswith("ьший")
+    ]
+    if not parses:
+        raise ValueError(f"«{word}» is neither a verb nor an adjective, so it cannot agree with a noun.")
+    # of equal parts of speech the analyser's order (by frequency) decides; the masculine nominative is what is written
+    parse = min(parses, key=lambda p: (rank[p.tag.POS], p.word != word))
+    number = {"plur"} if plural else {"sing"}
+    if parse.tag.POS in ("VERB", "INFN"):
+        past = parse.tag.POS == "INFN" or parse.tag.tense == "past"
+        wanted = (
+            ({"past"} if past else set()) | number | ({GENDERS[gender]} if past and not plural else set())
+        )
+    else:
+        wanted = set(number) if plural else {"sing", GENDERS[gender]}
+        if parse.tag.POS in ("ADJF", "PRTF"):
+            wanted |= {CASES[case]}
+            if case == "acc" and (plural or gender == "m"):
+                wanted |= {"anim" if animate else "inan"}
+    form = parse.inflect(wanted)
+    if form is None:
+        raise ValueError(f"«{word}» has no form for {sorted(wanted)}.")
+    return form.word
+
+
+@lru_cache(maxsize=20_000)
+def third_person(infinitive: str, plural: bool) -> str:
+    """Return the third person of the present (imperfective) or future (perfective) of a verb."""
+    for parse in _morph().parse(infinitive):
+        if parse.tag.POS == "INFN":
+            number = "plur" if plural else "sing"
+            form = parse.inflect({"3per", number, "pres"}) or parse.inflect({"3per", number, "futr"})
+            if form is not None:
+                return form.word
+    raise ValueError(f"«{infinitive}» is not an infinitive with a third person.")
+
+
+class Noun:
+    """A noun, name or noun phrase that `str.format` inflects.
+
+    Args:
+        lemma: the dictionary form (nominative), as it is to be printed.
+        gender: "m", "f", "n" or None to take it from the analyser.
+        animate: whether it is a living being; None to take it from the analyser.
+        plural: whether it is a plurale tantum (ножницы).
+        forms: known forms, `{(case, plural): text}`, which win over the analyser's.
+        proper: prefer the analyser's reading as a name of this kind ("Name", "Surn", "Geox").
+    """
+
+    def __init__(
+        self,
+        lemma: str,
+        gender: str | None = None,
+        animate: bool | None = None,
+        plural: bool = False,
+        forms: Mapping[tuple[str, bool], str] | None = None,
+        proper: str | None = None,
+    ) -> None:
+        self.lemma, self.plural, self._proper = lemma, plural, proper
+        self._forms: dict[tuple[str, bool], str] = dict(forms or {})
+        self._specs: dict[str, str] = {}
+        self._gender, self._animate = gender, animate
+        self._parsed: Any = None
+
+    @property
+    def _parse(self) -> Any:
+        if self._parsed is None:
+            self._parsed = self._best_parse()
+        return self._parsed
+
+    def _best_parse(self) -> Any:
+        word = self.lemma.lower()
+        parses = [p for p in _morph().parse(word) if p.tag.POS in ("NOUN", "ADJF") and "nomn" in p.tag]
+        if self._gender:
+            masc_or = GENDERS[self._gender]
+            parses = [p for p in parses if p.tag.gender in (masc_or, None) or "ms-f" in p.tag] or parses
+        if not parses:
+            raise ValueError(f"«{self.lemma}» is not known as a noun: give its forms.")
+
+        def unlikely(parse: Any) -> tuple[bool, bool, bool, bool]:
+            wrong_number = (parse.tag.number == "plur") != self.plural
+            not_proper = bool(self._proper) and self._proper not in parse.tag
+            odd_life = self._animate is not None and (parse.tag.animacy == "anim") != self._animate
+            return (wrong_number, not_proper, parse.tag.POS != "NOUN", odd_life)
+
+        return min(parses, key=unlikely)
+
+    @property
+    def gender(self) -> str:
+        """Grammatical gender: "m", "f" or "n"."""
+        if self._gender is None:
+            found = {v: k for k, v in GENDERS.items()}.get(self._parse.tag.gender)
+            self._gender = found or "m"
+        return self._gender
+
+    @property
+    def animate(self) -> bool:
+        """Whether the accusative is that of a living being."""
+        if self._animate is None:
+            self._animate = self._parse.tag.animacy == "anim"
+        return self._animate
+
+    def form(self, case: str = "nom", plural: bool = False) -> str:
+        """Return one form.
+
+        Args:
+            case: one of `CASES`, or "loc2" for the locative of place.
+            plural: whether the plural is wanted (a plurale tantum has no other).
+
+        Returns:
+            The inflected form, with the lemma's capital letter kept.
+        """
+        plural = plural or self.plural
+        key = (case, plural)
+        if key not in self._forms:
+            self._forms[key] = self._inflect(case, plural)
+        return self._forms[key]
+
+    def _inflect(self, case: str, plural: bool) -> str:
+        if case == "loc2":
+            if plural or self.lemma not in SECOND_LOCATIVE:
+                return self.form("loc", plural)
+            wanted = {"loc2", "sing"}
+        else:
+            wanted = {CASES[case], "plur" if plural else "sing"}
+        if case == "nom" and plural == self.plural:
+            return self.lemma
+        inflected = self._parse.inflect(wanted)
+        if inflected is None:
+            raise ValueError(f"«{self.lemma}» has no form for {sorted(wanted)}.")
+        return capitalise(inflected.word) if self.lemma[0].isupper() else inflected.word
+
+    def __str__(self) -> str:
+        return self.form("nom")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.lemma!r})"
+
+    def __format__(self, spec: str) -> str:
+        if spec not in self._specs:
+            self._specs[spec] = self._render(spec)
+        return self._specs[spec]
+
+    def _render(self, spec: str) -> str:
+        if spec.startswith("^"):
+            return capitalise(self._render(spec[1:]))
+        words = spec.split()
+        plural = self.plural or "pl" in words
+        case = next((w for w in words if w in CASES), "nom")
+        rest = [w for w in words if w not in CASES and w != "pl"]
+        if not rest:
+            return self.form(case, plural)
+        head = rest[0]
+        if head.startswith("~"):
+            return agree(head[1:], self.gender, plural, case, self.animate)
+        if head.startswith(">"):
+            return third_person(head[1:], plural)
+        if head.startswith("@"):
+            return self._pronoun(head[1:], case, plural)
+        if case == "loc" and head in ("в", "на"):
+            case = "loc2"
+        form = self.form(case, plural)
+        return f"{preposition(head, form)} {form}"
+
+    def _pronoun(self, head: str, case: str, plural: bool) -> str:
+        # "@dat" arrives as head="dat"; "@у gen" as head="у", case="gen"
+        case = head if head in CASES else case
+        form = PRONOUNS["pl" if plural else self.gender][list(CASES).index(case)]
+        if head in CASES or not head:
+            return form
+        if not form.startswith("н"):
+            form = "н" + form
+        return f"{'со' if head == 'с' and form == 'мной' else head} {form}"
+
+
+def _agree_as_written(adjective: str, head: Noun, plural: bool, case: str) -> str:
+    form = agree(adjective.lower(), head.gender, plural, case, head.animate)
+    return capitalise(form) if adjective[0].isupper() else form
+
+
+class Phrase(Noun):
+    """A noun with agreeing words before it (старый мост) or a name of several parts (Анна Берёзкина).
+
+    Args:
+        parts: adjectives as strings and nouns as `Noun`; the last noun is the head.
+    """
+
+    def __init__(self, *parts: str | Noun) -> None:
+        head = next(part for part in reversed(parts) if isinstance(part, Noun))
+        super().__init__(" ".join(str(part) for part in parts), head.gender, head.animate, head.plural)
+        self.parts, self.head = parts, head
+        if not isinstance(parts[0], Noun) or any(isinstance(part, str) for part in parts):
+            self.lemma = self.form("nom", head.plural)
+
+    def _inflect(self, case: str, plural: bool) -> str:
+        plain = "loc" if case == "loc2" else case
+        return " ".join(
+            part.form(case, plural)
+            if isinstance(part, Noun)
+            else _agree_as_written(part, self.head, plural, plain)
+            for part in self.parts
+        )
+
+
+@cache
+def phrase(adjective: str, head: Noun) -> Phrase:
+    """Return the cached phrase of one adjective and a noun (старый мост)."""
+    return Phrase(adjective, head)
+
+
+class Count(int):
+    """A whole number that agrees its noun: `"{n:год}"` gives «1 год», «2 года», «5 лет»."""
+
+    def __format__(self, spec: str) -> str:
+        return (
+            f"{int(self)} {counted(int(self), spec)}" if spec and not spec[-1].isdigit() else str(int(self))
+        )
+
+
+@lru_cache(maxsize=50_000)
+def counted(number: int, noun: str) -> str:
+    """Return the form of `noun` that stands after `number` (1 кот, 2 кота, 5 котов)."""
+    parse = next((p for p in _morph().parse(noun) if p.tag.POS == "NOUN" and "nomn" in p.tag), None)
+    if parse is None:
+        raise ValueError(f"«{noun}» is not a noun in the nominative.")
+    form = parse.make_agree_with_number(number).word
+    return "лет" if form == "годов" else form
+
+
+def listing(items: list[str], last: str = "и") -> str:
+    """Join items as Russian does: «а, б и в»."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def sentence(template: str, **slots: Any) -> str:
+    """Fill a template and start it with a capital letter.
+
+    Args:
+        template: a format string of this module's language.
+        slots: nouns, counts and plain strings by name.
+
+    Returns:
+        The finished sentence.
+
+    Raises:
+        KeyError: if the template names a slot that was not given.
+    """
+    text = capitalise(template.format(**slots))
+    if _usage is not None:
+        _usage[template] += len(text)
+    return text
+
+
+@contextmanager
+def template_usage() -> Iterator[Counter[str]]:
+    """Count the characters that each template produces while the context is open (for the datasheet and its test)."""
+    global _usage
+    _usage = Counter()
+    try:
+        yield _usage
+    finally:
+        _usage = None
