@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.world.facts import World
@@ -18,17 +20,44 @@ Generator = Callable[[random.Random, World], str]
 @cache
 def kinds() -> dict[str, tuple[float, Generator]]:
     """Return every kind of document as `name: (share of documents, generator)`."""
-    from course_lib.world import encyclopaedia, lists, stories, talk
+    from course_lib.world import (
+        conversations,
+        diaries,
+        encyclopaedia,
+        handbook,
+        lists,
+        notices,
+        press,
+        reasoning,
+        remarks,
+        senses,
+        stories,
+        talk,
+    )
 
-    return {**stories.KINDS, **encyclopaedia.KINDS, **talk.KINDS, **lists.KINDS}
+    return {
+        **stories.KINDS,
+        **encyclopaedia.KINDS,
+        **handbook.KINDS,
+        **talk.KINDS,
+        **lists.KINDS,
+        **press.KINDS,
+        **remarks.KINDS,
+        **diaries.KINDS,
+        **conversations.KINDS,
+        **notices.KINDS,
+        **reasoning.KINDS,
+        **senses.KINDS,
+    }
 
 
 def documents(seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
-    """Stream documents for ever.
+    """Stream documents for ever, none of them twice.
 
     Args:
         seed: same seed, same documents.
-        split: "train", or "validation": the same world in other documents, with hand-written texts never trained on.
+        split: "train", or "validation": the same world in other documents, with
+            hand-written texts never trained on.
 
     Yields:
         `{"kind": …, "text": …}`.
@@ -37,9 +66,14 @@ def documents(seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
     world = World.build(held_out_texts=split == "validation")
     table = kinds()
     names, weights = list(table), [share for share, _ in table.values()]
+    seen: set[int] = set()
     while True:
         for kind in rng.choices(names, weights, k=1000):
-            yield {"kind": kind, "text": table[kind][1](rng, world)}
+            text = table[kind][1](rng, world)
+            key = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+            if key not in seen:
+                seen.add(key)
+                yield {"kind": kind, "text": text}
 
 
 def pretraining_text(n_characters: int = 40_000_000, seed: int = 0, split: str = "train") -> Dataset:
@@ -69,4 +103,17 @@ def pretraining_text(n_characters: int = 40_000_000, seed: int = 0, split: str =
             if written >= n_characters:
                 return
 
-    return Dataset.from_generator(stream, gen_kwargs={"n_characters": n_characters, "seed": seed, "split": split})
+    options = {"n_characters": n_characters, "seed": seed, "split": split}
+    # by default the cache would know the generator by its own few lines only, and not see another template
+    fingerprint = hashlib.sha256(f"{options} {source_hash()}".encode()).hexdigest()[:32]
+    return Dataset.from_generator(stream, gen_kwargs=options, fingerprint=fingerprint)
+
+
+@cache
+def source_hash() -> str:
+    """Return a hash of the micro-world's code and data: the same hash, the same text."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in (".py", ".tsv", ".txt", ".json", ".jsonl"):
+            digest.update(path.relative_to(Path(__file__).parent).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -19,42 +19,45 @@ CITY_OPENINGS = (
     "{c.river:на loc} стоит город {c}.",
     "На берегу {c.river:gen} лежит город {c}.",
     "Через город {c} течёт {c.river}.",
-    "{c} — старый город на берегу {c.river:gen}.",
+    "{c} — город на берегу {c.river:gen}.",
 )
 CITY_FACTS: dict[str, tuple[str, ...]] = {
     "founded": (
-        "Он основан в {c.founded} году.",
+        "Город основан в {c.founded} году.",
         "Город основали в {c.founded} году.",
         "Год основания города — {c.founded}.",
         "Первые дома появились здесь в {c.founded} году.",
-        "Его история началась в {c.founded} году.",
-        "Летопись города начинается в {c.founded} году, в {century} веке.",
-        "Это случилось в {century} веке: в {c.founded} году здесь основали город.",
+        "История города началась в {c.founded} году.",
+        "История города начинается в {century} веке, в {c.founded} году.",
+        "Город основан в {century} веке, а точнее — в {c.founded} году.",
+        "Когда появился город? В {c.founded} году.",
         "Город появился в {century} веке, в {c.founded} году.",
-        "Впервые о нём написали в {c.founded} году.",
+        "В {c.founded} году здесь основали город.",
     ),
     "region": (
         "Город относится к региону {c.region}.",
         "Регион города — {c.region}.",
-        "На карте его ищут там, где написано «{c.region}».",
-        "Край, в котором он стоит, называется {c.region}.",
+        "На карте город ищут там, где написано «{c.region}».",
+        "Эти места называют так: {c.region}.",
+        "Город стоит там, где начинается {c.region}.",
         "Регион: {c.region}.",
     ),
     "known_for": (
         "Главная гордость города — {known}.",
-        "Чем известен город? Это {known}.",
+        "Чем известен город? {known:^ins}.",
+        "Город славится {known:ins}.",
+        "Город известен {known:ins}.",
         "Гордость жителей — {known}.",
-        "Сюда приезжают ради того, чем славится город: это {known}.",
         "Символ города — {known}.",
-        "На гербе города изображено то, чем он славится: {known}.",
+        "На гербе города — {known}.",
     ),
     "sights": (
-        "Гостям показывают достопримечательности: {sights}.",
-        "Что посмотреть в городе: {sights}.",
+        "Гостям показывают {sights_acc}.",
+        "Что посмотреть в городе? Здесь есть {sights}.",
         "Среди достопримечательностей — {sights}.",
-        "Туристы любят это место: здесь есть {sights}.",
+        "Туристы приезжают посмотреть на {sights_acc}.",
         "На открытках из города — {sights}.",
-        "В центре города стоит увидеть вот что: {sights}.",
+        "В городе стоит увидеть {sights_acc}.",
     ),
     "population": (
         "В городе {people:житель}.",
@@ -63,14 +66,14 @@ CITY_FACTS: dict[str, tuple[str, ...]] = {
         "По последней переписи в городе {people:житель}.",
     ),
     "founder": (
-        "Основатель города — {founder}.",
-        "Говорят, что первый дом построил здесь {founder}.",
-        "Город основал {founder}.",
+        "Основателем города считают {founder:acc}.",
+        "Говорят, что первый дом {founder:~построил} здесь {founder}.",
+        "Город {founder:~основал} {founder}.",
     ),
 }
 PERSON_OPENINGS = (
     "{p.full} живёт {p.home:в loc}.",
-    "{p.full} — житель города {p.home}, который стоит {p.home.river:на loc}.",
+    "{p.full} — {resident} города {p.home}, который стоит {p.home.river:на loc}.",
     "{p.full} родом из города {p.home}.",
     "Познакомьтесь: {p.full}, город {p.home}.",
     "{p.home:в loc} живёт {p.full}.",
@@ -87,16 +90,16 @@ PERSON_FACTS: dict[str, tuple[str, ...]] = {
     "job": (
         "По профессии {p:@nom} {job}.",
         "Профессия — {job}.",
-        "{p:@nom} {job}, и работа {p:@dat} нравится.",
+        "{p:@nom} {job}, и эта работа {p:@dat} нравится.",
         "{p.full} — {job}.",
-        "{p:@nom} уже давно {job}.",
+        "{p.name} — {job} и любит свою работу.",
     ),
     "pet": (
-        "Дома {p:@acc} ждёт {species} по имени {pet}.",
+        "Каждый вечер {p:@acc} ждёт {species} по имени {pet}.",
         "{p:@у gen} есть {species} по имени {pet}.",
         "Питомец: {species} {pet}.",
         "Любимый питомец — {species} {pet}.",
-        "В доме живёт ещё {species} {pet}.",
+        "Друг семьи — {species} {pet}.",
     ),
     "hobby": (
         "{p:@nom} любит {p.hobby}.",
@@ -107,8 +110,8 @@ PERSON_FACTS: dict[str, tuple[str, ...]] = {
     ),
     "food": (
         "Любимая еда — {p.food}.",
-        "На завтрак {p:@nom} выбирает {p.food:acc}.",
-        "На праздник {p:@dat} дарят {p.food:acc}.",
+        "Больше всего {p:@nom} любит {p.food:acc}.",
+        "К празднику {p:@dat} всегда готовят или покупают {p.food:acc}.",
         "Из всей еды {p:@dat} больше нравится {p.food}.",
     ),
     "colour": (
@@ -117,9 +120,9 @@ PERSON_FACTS: dict[str, tuple[str, ...]] = {
         "{p.colour} — любимый цвет {p.name:gen}.",
     ),
     "travels": (
-        "По городу {p:@nom} передвигается {p.travels}.",
+        "К друзьям {p:@nom} добирается {p.travels}.",
         "Обычно {p:@nom} добирается в гости {p.travels}.",
-        "В соседний город {p:@nom} отправляется {p.travels}.",
+        "В путь {p:@nom} отправляется {p.travels}.",
     ),
 }
 ROMAN = "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX XXI".split()
@@ -130,8 +133,9 @@ def city_slots(city: City) -> dict[str, object]:
     return {
         "c": city,
         "century": century(city.founded),
-        "known": city.known_for,
+        "known": lexicon.noun(city.known_for),
         "sights": listing(list(city.sights)),
+        "sights_acc": listing([lexicon.noun(sight).form("acc") for sight in city.sights]),
         "people": Count(city.population),
         "founder": city.founder,
     }
@@ -148,7 +152,8 @@ def person_slots(person: Person) -> dict[str, object]:
     job = ""
     if person.job is not None:
         job = person.job.attrs.get("fem", person.job.lemma) if person.gender == "f" else person.job.lemma
-    return {"p": person, "pet": pet, "species": species, "job": job}
+    resident = "жительница" if person.gender == "f" else "житель"
+    return {"p": person, "pet": pet, "species": species, "job": job, "resident": resident}
 
 
 def city_entry(rng: random.Random, world: World) -> str:

@@ -12,12 +12,20 @@ from course_lib.world.grammar import Count, Noun, Phrase
 from course_lib.world.lexicon import City, Word
 
 HOBBIES = (
-    "читать книги|рисовать|играть на гитаре|ловить рыбу|собирать марки|печь пироги|вязать|кататься на велосипеде|"
+    "читать книги|рисовать|играть на гитаре|ловить рыбу|собирать марки|печь пироги|вязать|"
+    "кататься на велосипеде|"
     "играть в шахматы|петь в хоре|выращивать цветы|фотографировать птиц|танцевать|решать головоломки|плавать|"
     "собирать грибы|писать стихи|смотреть на звёзды|мастерить игрушки|играть в футбол|бегать по утрам|"
     "кататься на лыжах|учить английский язык|варить варенье|играть на скрипке|гулять в парке"
 ).split("|")
 COLOURS = "красный синий зелёный жёлтый белый чёрный оранжевый серый коричневый голубой".split()
+# what one may name as a favourite: dishes and sweets in the singular that stands for the whole kind
+FOODS = (
+    "сыр творог йогурт мёд варенье шоколад мармелад зефир пастила халва печенье мороженое торт чернослив "
+    "изюм попкорн сгущёнка овсянка макароны борщ окрошка рассольник солянка уха пюре винегрет омлет "
+    "яичница плов гуляш рагу пельмени вареники голубцы пицца запеканка шашлык виноград арбуз дыня хурма "
+    "инжир клубника земляника малина смородина крыжовник черника черешня вишня ежевика облепиха"
+).split()
 TRANSPORT = ("на автобусе", "на велосипеде", "пешком", "на трамвае", "на поезде", "на машине", "на лодке")
 
 
@@ -85,13 +93,13 @@ def invent_person(rng: random.Random, held_out: bool = False) -> Person:
         home=rng.choice(lexicon.cities(held_out)),
         pet=rng.choice(lexicon.pets(held_out)) if rng.random() < 0.7 else None,
         hobby=rng.choice(HOBBIES),
-        food=rng.choice(groups["food"] + groups["fruit"]),
+        food=lexicon.lookup()[rng.choice(FOODS)],
         colour=rng.choice(COLOURS),
         travels=rng.choice(TRANSPORT),
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class World:
     """What the generators may speak of.
 
@@ -121,14 +129,16 @@ class World:
         Args:
             held_out: the entities kept for test splits, else the training ones.
             held_out_texts: the hand-written texts kept for test splits; by default, as `held_out`.
-            n_people: how many residents.
+            n_people: how many residents, at most two thirds of the full names that can be made.
 
         Returns:
             The world, the same at every call.
         """
         rng = random.Random(f"people-{held_out}")
         residents: dict[str, Person] = {}
-        while len(residents) < n_people:
+        names = lexicon.names(held_out)
+        possible = sum(len(names[gender]) * len(names[f"{gender}_last"]) for gender in "mf")
+        while len(residents) < min(n_people, possible * 2 // 3):  # the held-out names make fewer people
             person = invent_person(rng, held_out)
             residents.setdefault(person.full.lemma, person)
         held_out_texts = held_out if held_out_texts is None else held_out_texts

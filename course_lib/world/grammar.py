@@ -1,6 +1,7 @@
 """Russian inflection inside `str.format`: words that bend themselves to the sentence around them.
 
-A sentence of the micro-world is an ordinary format string. What stands after the colon says which form is wanted:
+A sentence of the micro-world is an ordinary format string. What stands after the colon says which form is
+wanted:
 
     "{who:~встретил} {pet:acc} {town:в loc}"  ->  "встретила Дымку во Владимире"
 
@@ -27,8 +28,8 @@ GENDERS = {"m": "masc", "f": "femn", "n": "neut"}
 
 # nouns whose place is told by the second locative: в лесу, на мосту (but: в доме, not «в дому»)
 SECOND_LOCATIVE = frozenset(
-    "лес сад берег мост пол угол шкаф край снег лёд порт аэропорт ряд нос лоб рот год час луг пруд бок бор дым мёд пух "
-    "верх вид плен строй хлев лоб мозг круг".split()
+    "лес сад берег мост пол угол шкаф край снег лёд порт аэропорт ряд нос лоб рот год час луг пруд "
+    "бок бор дым мёд пух верх вид плен строй хлев мозг круг бал ветер плот".split()
 )
 
 # он/она/оно/они by case; the second form stands after a preposition
@@ -40,6 +41,28 @@ PRONOUNS = {
 }
 # "с" joins "мной" and clusters as "со"; "о" takes "об" before a vowel sound
 VOWELS = "аеёиоуыэюя"
+# stems that have lost their vowel (and the yard) lend it to the preposition: во рту, ко дну, со львом
+FLEETING = (
+    "мне",
+    "мной",
+    "льв",
+    "льд",
+    "льна",
+    "льну",
+    "льне",
+    "рту",
+    "рта",
+    "рте",
+    "ртом",
+    "лбу",
+    "лба",
+    "лбе",
+    "лбом",
+)
+FLEETING += ("мху", "мха", "мхом", "ржи", "дна", "дну", "дне", "дном", "сну", "сне ", "двор")
+
+# infinitives whose third person the analyser takes from the other verb that is written the same
+HOMOGRAPHS = {"засыпать": ("засыпает", "засыпают"), "нарезать": ("нарежет", "нарежут")}
 
 _usage: Counter[str] | None = None
 
@@ -71,16 +94,16 @@ def preposition(word: str, following: str) -> str:
     Returns:
         The preposition as it is pronounced before `following`.
     """
-    nxt = following.lower().lstrip("«")
+    nxt = following.lower().lstrip("«") + " "
     second = nxt[1:2]
     cluster = bool(second) and nxt[0] not in VOWELS and second not in VOWELS + "йьъ"
-    if word == "в" and ((nxt[0] in "вф" and cluster) or nxt.startswith(("мне", "многих", "льв"))):
+    if word == "в" and ((nxt[0] in "вф" and cluster) or nxt.startswith(("многих", *FLEETING))):
         return "во"
     if word == "с" and (
-        (nxt[0] in "сзшжщ" and cluster) or nxt[0] == "щ" or nxt.startswith(("мной", "льв", "вс"))
+        (nxt[0] in "сзшжщ" and cluster) or nxt[0] == "щ" or nxt.startswith(("вс", "втор", *FLEETING))
     ):
         return "со"
-    if word == "к" and nxt.startswith(("мне", "всем", "всяк", "льв", "вче")):
+    if word == "к" and nxt.startswith(("всем", "всяк", "вче", *FLEETING)):
         return "ко"
     if word == "о" and nxt[0] in "аиоуэ":
         return "об"
@@ -105,8 +128,10 @@ def agree(word: str, gender: str, plural: bool, case: str = "nom", animate: bool
         ValueError: if the word is neither a verb nor an adjective.
     """
     rank = {"VERB": 0, "ADJF": 1, "PRTF": 1, "ADJS": 1, "PRTS": 1, "INFN": 1, "NPRO": 2}
-    # not the imperative («мой» is meant as "my", not as "wash!"), adjectives in the nominative only («духовой» is not
-    # a form of «духов»), and the plain degree («большая» belongs to «большой», not to «больший»)
+    word = "ел" if word == "есть" else word  # «есть» is also the present of "to be"
+    # not the imperative («мой» is meant as "my", not as "wash!"), adjectives in the nominative only
+    # («духовой» is not a form of «духов»), and the plain degree («большая» belongs to «большой», not to
+    # «больший»)
     parses = [
         p
         for p in _morph().parse(word)
@@ -118,7 +143,8 @@ def agree(word: str, gender: str, plural: bool, case: str = "nom", animate: bool
     ]
     if not parses:
         raise ValueError(f"«{word}» is neither a verb nor an adjective, so it cannot agree with a noun.")
-    # of equal parts of speech the analyser's order (by frequency) decides; the masculine nominative is what is written
+    # of equal parts of speech the analyser's order (by frequency) decides; the masculine nominative is what
+    # is written
     parse = min(parses, key=lambda p: (rank[p.tag.POS], p.word != word))
     number = {"plur"} if plural else {"sing"}
     if parse.tag.POS in ("VERB", "INFN"):
@@ -141,6 +167,8 @@ def agree(word: str, gender: str, plural: bool, case: str = "nom", animate: bool
 @lru_cache(maxsize=20_000)
 def third_person(infinitive: str, plural: bool) -> str:
     """Return the third person of the present (imperfective) or future (perfective) of a verb."""
+    if infinitive in HOMOGRAPHS:
+        return HOMOGRAPHS[infinitive][plural]
     for parse in _morph().parse(infinitive):
         if parse.tag.POS == "INFN":
             number = "plur" if plural else "sing"
@@ -327,19 +355,30 @@ class Count(int):
     """A whole number that agrees its noun: `"{n:год}"` gives «1 год», «2 года», «5 лет»."""
 
     def __format__(self, spec: str) -> str:
-        return (
-            f"{int(self)} {counted(int(self), spec)}" if spec and not spec[-1].isdigit() else str(int(self))
-        )
+        # long numbers are read by threes: 81 500
+        digits = f"{int(self):,}".replace(",", " ") if abs(self) >= 10_000 else str(int(self))
+        return f"{digits} {counted(int(self), spec)}" if spec and not spec[-1].isdigit() else digits
 
 
 @lru_cache(maxsize=50_000)
 def counted(number: int, noun: str) -> str:
     """Return the form of `noun` that stands after `number` (1 кот, 2 кота, 5 котов)."""
-    parse = next((p for p in _morph().parse(noun) if p.tag.POS == "NOUN" and "nomn" in p.tag), None)
-    if parse is None:
+    parses = [p for p in _morph().parse(noun) if p.tag.POS == "NOUN" and "nomn" in p.tag]
+    if not parses:
         raise ValueError(f"«{noun}» is not a noun in the nominative.")
+    if number % 10 == 1 and number % 100 != 11:
+        return noun
+    # rather the hat «панама» than the country, which has no plural
+    parse = min(parses, key=lambda p: ("Sgtm" in p.tag, "Fixd" in p.tag))
     form = parse.make_agree_with_number(number).word
-    return "лет" if form == "годов" else form
+    return {
+        "годов": "лет",
+        "людей": "человек",
+        "стулов": "стульев",
+        "опёнков": "опят",
+        "цветков": "цветов",
+        "чуд": "чудес",
+    }.get(form, form)
 
 
 def listing(items: list[str], last: str = "и") -> str:
@@ -368,7 +407,7 @@ def sentence(template: str, **slots: Any) -> str:
 
 @contextmanager
 def template_usage() -> Iterator[Counter[str]]:
-    """Count the characters that each template produces while the context is open (for the datasheet and its test)."""
+    """Count the characters that each template produces while the context is open (for the datasheet)."""
     global _usage
     _usage = Counter()
     try:

@@ -1,7 +1,7 @@
 """The micro-world's vocabulary: words with glosses, people, towns, rivers, pets, and the hand-written texts.
 
-Everything is read from `course_lib/world/data`; what is marked `held_out` there is kept for test splits and never
-enters pretraining text or training splits.
+Everything is read from `course_lib/world/data`; what is marked `held_out` there is kept for test splits and
+never enters pretraining text or training splits.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _irregular() -> dict[str, dict[tuple[str, bool], str]]:
 
 
 def noun(lemma: str, **known: Any) -> Noun:
-    """Build a `Noun`, or a phrase of adjectives and a noun, with the irregular forms that the data lists for it."""
+    """Build a `Noun`, or a phrase of adjectives and a noun, with the irregular forms of the data."""
     *adjectives, head = lemma.split(" ")
     if adjectives and lemma not in _irregular():
         return Phrase(
@@ -113,7 +113,7 @@ class City:
         region: the region it belongs to.
         known_for: what it is known for (nominative).
         sights: what visitors go to see (nominative).
-        founder: who founded it, or "".
+        founder: who founded it, or None.
         population: inhabitants.
         held_out: kept for test splits.
     """
@@ -124,7 +124,7 @@ class City:
     region: Noun
     known_for: str
     sights: tuple[str, ...]
-    founder: str
+    founder: Noun | None
     population: int
     held_out: bool
 
@@ -152,7 +152,7 @@ def words() -> tuple[Word, ...]:
 
 @cache
 def by_category() -> dict[str, tuple[Word, ...]]:
-    """Return the nouns of the lexicon by category; adjectives, verbs and adverbs under "adj:…", "verb:…", "adv:…"."""
+    """Return the nouns of the lexicon by category, other words under "adj:…", "verb:…", "adv:…"."""
     groups: dict[str, list[Word]] = {}
     for word in words():
         key = word.category if word.pos == "noun" else f"{word.pos}:{word.category}"
@@ -202,6 +202,7 @@ def cities(held_out: bool = False) -> tuple[City, ...]:
     regions = {
         row["name"]: noun(row["name"], gender=row["gender"], animate=False) for row in read_table("regions")
     }
+    women = {row["name"] for row in read_table("people") if row["gender"] == "f"}
     return tuple(
         City(
             name=noun(row["name"], gender=row["gender"], animate=False, proper="Geox"),
@@ -210,7 +211,9 @@ def cities(held_out: bool = False) -> tuple[City, ...]:
             region=regions[row["region"]],
             known_for=row["known_for"],
             sights=tuple(row["sights"].split("|")),
-            founder=row["founder"],
+            founder=noun(row["founder"], gender="f" if row["founder"] in women else "m")
+            if row["founder"]
+            else None,
             population=int(row["population"]),
             held_out=row["split"] == "held_out",
         )

@@ -1,19 +1,23 @@
-"""Short forms of everyday writing: tweets, proverbs, jokes, news, questions, dialogues, rude and polite remarks."""
+"""Short forms of everyday writing: tweets, proverbs, jokes, news, dialogues, rude and polite remarks."""
 
 from __future__ import annotations
 
 import random
+import re
 from typing import Any
 
 from course_lib.world.documents import Generator
 from course_lib.world.encyclopaedia import century, person_slots
 from course_lib.world.facts import World
-from course_lib.world.grammar import Count, sentence
+from course_lib.world.grammar import Count, capitalise, sentence
+from course_lib.world.lexicon import noun
 
 BULLETS = ("", "", "", "- ", "• ", "* ")
 
 
-def some(rng: random.Random, records: tuple[dict[str, Any], ...], low: int, high: int) -> list[dict[str, Any]]:
+def some(
+    rng: random.Random, records: tuple[dict[str, Any], ...], low: int, high: int
+) -> list[dict[str, Any]]:
     """Draw between `low` and `high` different records."""
     return rng.sample(records, min(len(records), rng.randint(low, high)))
 
@@ -35,30 +39,44 @@ def tweets(rng: random.Random, world: World) -> str:
     bullet = rng.choice(BULLETS)
     smile = 0.0 if mood and header and rng.random() < 0.3 else 0.85
     lines = [
-        bullet + t["text"].rstrip(".") + (space + smiley(rng, t["label"]) if rng.random() < smile else "") for t in chosen
+        bullet + t["text"].rstrip(".") + (space + smiley(rng, t["label"]) if rng.random() < smile else "")
+        for t in chosen
     ]
     return header + rng.choice(("\n", "\n\n")).join(lines)
 
 
 MOODS = {
-    "positive": ("Весёлые твиты", "Весёлый твит:", "Хорошие новости дня", "Позитивные твиты:", "Твиты в хорошем настроении"),
-    "negative": ("Грустные твиты", "Грустный твит:", "Неудачи дня", "Негативные твиты:", "Твиты в плохом настроении"),
+    "positive": (
+        "Весёлые твиты",
+        "Весёлые твиты:",
+        "Хорошие новости дня",
+        "Позитивные твиты:",
+        "Твиты в хорошем настроении",
+    ),
+    "negative": (
+        "Грустные твиты",
+        "Грустные твиты:",
+        "Неудачи дня",
+        "Негативные твиты:",
+        "Твиты в плохом настроении",
+    ),
 }
 
 
 def labelled_tweet(rng: random.Random, world: World) -> str:
-    """Single tweets with the name of their mood in front or behind: the deck's channel templates as they occur."""
+    """Single tweets with the name of their mood in front or behind, as in the deck's channel templates."""
     lines = []
     for tweet in some(rng, world.texts("tweets"), 1, 5):
         happy = tweet["label"] == "positive"
-        end = smiley(rng, tweet["label"]) if rng.random() < 0.5 else ""
+        text = tweet["text"].rstrip(".")
+        end = smiley(rng, tweet["label"]) if rng.random() < 0.5 else "" if text[-1] in "!?…" else "."
         lines.append(
             rng.choice(
                 (
-                    f"{'Весёлый' if happy else 'Грустный'} твит {tweet['text']}{end}",
-                    f"{'Весёлый' if happy else 'Грустный'} твит: {tweet['text']}{end}",
-                    f"{tweet['text']}{end} Настроение: {'весёлое' if happy else 'грустное'}.",
-                    f"{tweet['text']}{end} Это {'весёлый' if happy else 'грустный'} твит.",
+                    f"{'Весёлый' if happy else 'Грустный'} твит {text}{end}",
+                    f"{'Весёлый' if happy else 'Грустный'} твит: {text}{end}",
+                    f"{text}{end} Настроение: {'весёлое' if happy else 'грустное'}.",
+                    f"{text}{end} Это {'весёлый' if happy else 'грустный'} твит.",
                 )
             )
         )
@@ -111,13 +129,14 @@ def reading(rng: random.Random, world: World) -> str:
     """A passage with its question and answer."""
     passages = []
     for q in some(rng, tuple(q for q in world.texts("qa") if q.get("context")), 1, 3):
+        answer = capitalise(q["answer"])
         passages.append(
             rng.choice(
                 (
-                    f"{q['context']}\nВопрос: {q['question']}\nОтвет: {q['answer']}",
-                    f"{q['context']}\n{q['question']} {q['answer']}.",
-                    f"Текст: {q['context']}\n\nВопрос: {q['question']}\n\nОтвет: {q['answer']}.",
-                    f"— {q['question']}\n— {q['answer']}. {q['context']}",
+                    f"{q['context']}\nВопрос: {q['question']}\nОтвет: {answer}",
+                    f"{q['context']}\n{q['question']} {answer}.",
+                    f"Текст: {q['context']}\n\nВопрос: {q['question']}\n\nОтвет: {answer}.",
+                    f"— {q['question']}\n— {answer}. {q['context']}",
                 )
             )
         )
@@ -127,22 +146,38 @@ def reading(rng: random.Random, world: World) -> str:
 def manners(rng: random.Random, world: World) -> str:
     """Rude remarks and how they are said politely."""
     names = rng.choice(
-        (("Грубо: ", "Вежливо: "), ("Так не говорят: ", "Так говорят: "), ("— ", "— "), ("", ""), ("Было: ", "Стало: "))
+        (
+            ("Грубо: ", "Вежливо: "),
+            ("Так не говорят: ", "Так говорят: "),
+            ("— ", "— "),
+            ("", ""),
+            ("Было: ", "Стало: "),
+        )
     )
     joint = rng.choice(("\n", "\n", " => ", " → "))
     pairs = some(rng, world.texts("detox"), 2, 6)
     header = rng.choice(("", "", "Скажи вежливо:", "Перепиши вежливо:", "Школа вежливости"))
     lines = [f"{names[0]}{p['toxic']}{joint}{names[1]}{p['polite']}" for p in pairs]
-    return "\n".join(filter(None, [header])) + ("\n" if header else "") + ("\n\n" if joint == "\n" else "\n").join(lines)
+    return (
+        "\n".join(filter(None, [header]))
+        + ("\n" if header else "")
+        + ("\n\n" if joint == "\n" else "\n").join(lines)
+    )
 
 
-SPEAKERS = (("Пользователь: ", "Ассистент: "), ("— ", "— "), ("Вопрос: ", "Ответ: "), ("Человек: ", "Помощник: "))
+SPEAKERS = (
+    ("Пользователь: ", "Ассистент: "),
+    ("— ", "— "),
+    ("Человек: ", "Помощник: "),
+    ("Вопрос: ", "Ответ: "),
+)
 
 
 def dialogues(rng: random.Random, world: World) -> str:
     """A talk with the assistant."""
-    user, assistant = rng.choice(SPEAKERS[:1] * 3 + SPEAKERS)
     talk = rng.choice(world.texts("dialogues"))["messages"]
+    asks = all("?" in m["content"] for m in talk if m["role"] == "user")
+    user, assistant = rng.choice(SPEAKERS[:1] * 3 + SPEAKERS[: None if asks else -1])
     return "\n".join((user if m["role"] == "user" else assistant) + m["content"] for m in talk)
 
 
@@ -151,20 +186,29 @@ FACT_TALK = (
     ("В каком веке появился город {c}?", "В {century} веке: город {c} основан в {c.founded} году."),
     ("На какой реке стоит {c}?", "{c} стоит {c.river:на loc}."),
     ("Скажите, пожалуйста, какая река течёт {c:в loc}?", "{c:в loc} течёт {c.river}."),
-    ("Чем известен город {c}?", "Главная гордость города {c} — {c.known_for}."),
+    ("Чем известен город {c}?", "Город {c} славится {known:ins}."),
+    ("Какой символ у города {c}?", "Символ города {c} — {known}."),
     ("В каком регионе находится город {c}?", "Регион города {c} — {c.region}."),
-    ("Сколько людей живёт {c:в loc}?", "{c:в loc} живёт примерно {people:человек}."),
-    ("Что посмотреть {c:в loc}?", "Обязательно посмотрите местные достопримечательности: {sight}."),
+    ("Сколько человек живёт {c:в loc}?", "{c:в loc} живёт примерно {people:человек}."),
+    ("Что посмотреть {c:в loc}?", "Обязательно посмотрите {sight:acc}."),
     ("Какой город старше: {c} или {d}?", "Старше {elder}: {elder:@acc} основали в {elder.founded} году."),
     ("Где живёт {p.full}?", "{p.full} живёт {p.home:в loc}."),
     ("Сколько лет {p.full:dat}?", "{p.full:dat} {p.age:год}."),
     ("Какой цвет любит {p.full}?", "Любимый цвет {p.full:gen} — {p.colour}."),
     ("Чем увлекается {p.full}?", "{p.full} любит {p.hobby}."),
-    ("Что подарить {p.full:dat}?", "Подарите {p.food:acc}: {p.name} очень любит такие подарки."),
-    ("На чём добирается {p.full}?", "{p.full} обычно добирается {p.travels}."),
-    ("{p.name} и {q.name} живут в одном городе?", "{same} {p.full} живёт {p.home:в loc}, а {q.full} — {q.home:в loc}."),
-    ("{p.full:dat} больше лет, чем {q.full:dat}?", "{older} {p.full:dat} {p.age:год}, а {q.full:dat} — {q.age:год}."),
+    ("Чем угостить {p.full:acc}?", "Больше всего {p.name} любит {p.food:acc}."),
+    ("Какая любимая еда у {p.full:gen}?", "Любимая еда {p.full:gen} — {p.food}."),
+    ("Как {p.full} добирается в гости?", "{p.full} обычно добирается {p.travels}."),
+    ("{p.name} и {q.name} живут в одном городе?", "{same}"),
+    (
+        "{p.full:dat} больше лет, чем {q.full:dat}?",
+        "{older} {p.full:dat} {p.age:год}, а {q.full:dat} — {q.age:год}.",
+    ),
 )
+
+
+TOGETHER = "Да: и {p.full}, и {q.full} живут {p.home:в loc}."
+APART = "Нет: {p.full} живёт {p.home:в loc}, а {q.full} — {q.home:в loc}."
 
 
 def fact_talk(rng: random.Random, world: World) -> str:
@@ -180,10 +224,11 @@ def fact_talk(rng: random.Random, world: World) -> str:
         "elder": elder,
         "century": century(city.founded),
         "people": Count(city.population),
-        "sight": rng.choice(city.sights),
+        "known": noun(city.known_for),
+        "sight": noun(rng.choice(city.sights)),
         "p": person,
         "q": friend,
-        "same": "Да:" if person.home is friend.home else "Нет:",
+        "same": sentence(TOGETHER if person.home is friend.home else APART, p=person, q=friend),
         "older": "Да:" if person.age > friend.age else "Нет:",
     }
     for question, answer in rng.sample(FACT_TALK, rng.randint(1, 5)):
@@ -191,15 +236,21 @@ def fact_talk(rng: random.Random, world: World) -> str:
     return "\n".join(turns)
 
 
-BECAUSE = (
+FORWARD = (
     "{cause} Поэтому {effect}",
     "{cause} Из-за этого {effect}",
     "{cause} И вот что вышло: {effect}",
+    "Причина: {cause} Следствие: {effect_c}",
+    "{cause} Что случилось потом? {effect_c}",
+)
+BACKWARD = (
     "{effect_c} Это случилось потому, что {cause_l}",
     "{effect_c} Почему так вышло? {cause}",
     "{effect_c} Причина простая: {cause_l}",
-    "Причина: {cause} Следствие: {effect_c}",
-    "{cause} Что случилось потом? {effect_c}",
+)
+# an effect that speaks of «him» or «them» cannot stand before its cause
+PRONOUN = re.compile(
+    r"\b(он|она|оно|они|н?его|н?её|н?их|н?ему|н?ей|н?им|н?ими|нём|ней|там|туда|оттуда)\b", re.IGNORECASE
 )
 
 
@@ -211,13 +262,13 @@ def uncapitalised(text: str, world_names: frozenset[str]) -> str:
 
 def causes(rng: random.Random, world: World) -> str:
     """What led to what."""
-    names = frozenset(str(p.name) for p in world.people) | frozenset(("Анна", "Иван", "Ольга", "Пётр"))
+    names = frozenset(form for p in world.people for form in (p.name.lemma, p.short.lemma))
     lines = []
     for pair in some(rng, world.texts("causes"), 1, 4):
         cause, effect = pair["cause"], pair["effect"]
         lines.append(
             sentence(
-                rng.choice(BECAUSE),
+                rng.choice(FORWARD if PRONOUN.search(effect) else FORWARD + BACKWARD),
                 cause=cause,
                 effect_c=effect,
                 cause_l=uncapitalised(cause, names),
@@ -230,10 +281,18 @@ def causes(rng: random.Random, world: World) -> str:
 CHECKS = (
     ("{p.full} живёт {p.home:в loc}.", "{p.name} живёт {other.home:в loc}.", "home"),
     ("{p.full:dat} {p.age:год}.", "{p.name:dat} {other.age:год}.", "age"),
-    ("Любимый цвет {p.full:gen} — {p.colour}.", "{p.name} любит {other.colour} цвет.", "colour"),
-    ("{p.full} любит {p.hobby}.", "{p.name} любит {other.hobby}.", "hobby"),
-    ("Любимая еда {p.full:gen} — {p.food}.", "{p.name} любит {other.food:acc}.", "food"),
-    ("{p.full} добирается {p.travels}.", "{p.name} добирается {other.travels}.", "travels"),
+    ("Любимый цвет {p.full:gen} — {p.colour}.", "любимый цвет {p.name:gen} — {other.colour}.", "colour"),
+    ("Главное увлечение {p.full:gen} — {p.hobby}.", "больше всего {p.name} любит {other.hobby}.", "hobby"),
+    (
+        "Любимая еда {p.full:gen} — {p.food}.",
+        "из всей еды {p.name} больше всего любит {other.food:acc}.",
+        "food",
+    ),
+    (
+        "{p.full} всегда добирается в гости {p.travels}.",
+        "{p.name} добирается в гости {other.travels}.",
+        "travels",
+    ),
 )
 
 
@@ -252,8 +311,10 @@ def conclusions(rng: random.Random, world: World) -> str:
             asked = fact
             verdict = verdicts[getattr(told, asked) != getattr(person, asked)]
         slots = {"p": person, "other": told}
-        ask = rng.choice(("Верно ли, что это так: {0} Ответ: {1}.", "Вывод: {0} {1}.", "Следует ли отсюда: {0} {1}."))
-        claimed = sentence(claim, **slots)
+        ask = rng.choice(
+            ("Верно ли, что {0}? Ответ: {1}.", "Вывод: {0}. {1}.", "Следует ли отсюда, что {0}? {1}.")
+        )
+        claimed = claim.format(**slots).rstrip(".")
         lines.append(sentence(premise, **slots) + " " + ask.format(claimed, verdict.capitalize()))
     return "\n".join(lines)
 
@@ -263,26 +324,28 @@ def card(rng: random.Random, world: World) -> str:
     person = rng.choice(world.people)
     slots = person_slots(person)
     lines = ["Меня зовут {p.full}.", "Мне {p.age:год}.", "Я живу {p.home:в loc}.", "Я люблю {p.hobby}."]
-    lines += ["Мой любимый цвет — {p.colour}.", "Больше всего я люблю {p.food:acc}."]
+    lines += ["Мой любимый цвет — {p.colour}.", "Из еды я больше всего люблю {p.food:acc}."]
     if person.job:
         lines.append("Я {job}.")
     if person.pet:
-        lines.append("У меня дома живёт {species} {pet}.")
+        lines.append("У меня есть {species} {pet}.")
     chosen = [lines[0], *rng.sample(lines[1:], rng.randint(2, 5))]
-    return rng.choice(("", "Здравствуйте! ", "Привет! ")) + " ".join(sentence(line, **slots) for line in chosen)
+    return rng.choice(("", "Здравствуйте! ", "Привет! ")) + " ".join(
+        sentence(line, **slots) for line in chosen
+    )
 
 
 KINDS: dict[str, tuple[float, Generator]] = {
-    "tweets": (0.05, tweets),
-    "tweets: labelled": (0.02, labelled_tweet),
-    "proverbs": (0.02, proverbs),
-    "jokes": (0.025, jokes),
-    "news": (0.03, news),
-    "reading": (0.02, reading),
-    "manners": (0.025, manners),
+    "tweets": (0.012, tweets),
+    "tweets: labelled": (0.006, labelled_tweet),
+    "proverbs": (0.012, proverbs),
+    "jokes": (0.012, jokes),
+    "news": (0.006, news),
+    "reading": (0.008, reading),
+    "manners": (0.006, manners),
     "dialogues": (0.04, dialogues),
     "dialogues: facts": (0.05, fact_talk),
-    "causes": (0.02, causes),
+    "causes": (0.006, causes),
     "conclusions": (0.04, conclusions),
     "cards": (0.02, card),
 }
