@@ -12,6 +12,7 @@ from pathlib import Path
 
 CLAIMS_FILE = "COURSE_CLAIMS"  # environment: the JSON-lines file that collects the claims of a run
 NOTEBOOK = "COURSE_NOTEBOOK"  # environment: the notebook that is running, as the scoreboard names it
+_made: dict[str, "Claim"] = {}  # the claims of this process, by name
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,15 @@ def check(
         detail,
         notebook or os.environ.get(NOTEBOOK, ""),
     )
+    _made[name] = claim
     print(claim.line())
     if path := os.environ.get(CLAIMS_FILE):
         save(claim, path)
+
+
+def made() -> list[Claim]:
+    """Return the claims made so far in this notebook, in order; of a claim made twice the last counts."""
+    return list(_made.values())
 
 
 def save(claim: Claim, path: str | Path) -> None:

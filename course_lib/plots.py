@@ -154,6 +154,106 @@ def heat_map(
     return ax
 
 
+def measured(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    title: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw named curves of measurements with their error bars.
+
+    Args:
+        series: name -> (x values, y values, errors of y).
+        xlabel, ylabel: axis labels with their units.
+
+    Returns:
+        the axes.
+    """
+    ax = _axes(ax)
+    for name, (x, y, error) in series.items():
+        ax.errorbar(x, y, yerr=error, label=name, capsize=3, elinewidth=1)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if len(series) > 1:
+        ax.legend()
+    return ax
+
+
+def shares(
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    xlabel: str,
+    *,
+    title: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw what each group is made of: one horizontal bar a group, its parts as fractions of their sum.
+
+    Args:
+        groups: the labels, from top to bottom.
+        series: part -> its amount in each group, in one unit.
+        xlabel: what the width is.
+
+    Returns:
+        the axes.
+    """
+    ax = _axes(ax)
+    totals = [sum(values) for values in zip(*series.values(), strict=True)]
+    left = [0.0] * len(groups)
+    looks = zip(cycle(PALETTE), cycle(HATCHES), strict=False)
+    for (name, values), (color, hatch) in zip(series.items(), looks, strict=False):
+        widths = [value / total for value, total in zip(values, totals, strict=True)]
+        ax.barh(groups, widths, 0.72, left, label=name, color=color, hatch=hatch, edgecolor="white")
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    ax.invert_yaxis()
+    ax.set(xlabel=xlabel, xlim=(0, 1))
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
+    ax.grid(axis="y", visible=False)
+    ax.set_title(title, pad=26)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(series), borderaxespad=0.3)
+    return ax
+
+
+def law(
+    points: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    line: tuple[Sequence[float], Sequence[float]],
+    band: tuple[Sequence[float], Sequence[float]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    names: Sequence[str] = (),
+    labels: tuple[str, str] = ("fit", "95 % band"),
+    title: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw measured points, the law fitted to them and its confidence band, on logarithmic axes.
+
+    Args:
+        points: x values, y values, errors of y.
+        line: x and y values of the law.
+        band: lower and upper end of its band at the same x values.
+        names: what to write beside each point.
+        labels: of the line and the band.
+
+    Returns:
+        the axes.
+    """
+    from matplotlib.ticker import NullLocator
+
+    ax = _axes(ax)
+    ax.fill_between(line[0], *band, color=PALETTE[4], alpha=0.35, linewidth=0, label=labels[1])
+    ax.plot(*line, color=PALETTE[0], marker="", linestyle="--", label=labels[0])
+    ax.errorbar(*points, color="black", marker="o", linestyle="none", capsize=3, label="measured ± 2 s.e.")
+    for name, x, y in zip(names, *points[:2], strict=False):
+        ax.annotate(name, (x, y), xytext=(7, 7), textcoords="offset points")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale="log", yscale="log")
+    ax.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.legend()
+    return ax
+
+
 def _axes(ax: "Axes | None") -> "Axes":
     """Return the given axes, or those of a new figure in the course's style."""
     if ax is not None:

@@ -1,11 +1,13 @@
 """Pretrain the course's Russian GPT on the micro-world: `python -m course_lib.pretrain size=8m`.
 
-The road of the lecture's first slide, with nothing hidden: text -> byte-level BPE -> blocks of 512 tokens -> next-token
-loss. The loop is the `transformers` Trainer; a killed run goes on from its last checkpoint to the same weights.
+The road of the lecture's first slide, with nothing hidden: text -> byte-level BPE -> blocks of 512 tokens
+-> next-token loss. The loop is the `transformers` Trainer; a killed run goes on from its last checkpoint to
+the same weights.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -60,18 +62,27 @@ def blocks(text: Dataset, tokenizer: PreTrainedTokenizerFast, n_positions: int) 
         n_positions: tokens a block.
 
     Returns:
-        A dataset with `input_ids` and equal `labels`, each (n_positions,); the last incomplete block is dropped.
+        A dataset with `input_ids` and equal `labels`, each (n_positions,); the last incomplete block is
+        dropped.
+
+    Raises:
+        ValueError: the text is too short for one block.
     """
     import numpy as np
 
     def cut(batch: dict[str, list[str]]) -> dict[str, Any]:
-        encoded = tokenizer([document + END_OF_TEXT for document in batch["text"]], return_attention_mask=False)
+        documents = [document + END_OF_TEXT for document in batch["text"]]
+        encoded = tokenizer(documents, return_attention_mask=False)
         ids = np.concatenate([np.asarray(document, dtype=np.int64) for document in encoded["input_ids"]])
         whole = ids[: len(ids) // n_positions * n_positions].reshape(-1, n_positions)
         return {"input_ids": whole, "labels": whole}
 
     # large batches: what is lost at the end of each is under one block in hundreds
-    return text.map(cut, batched=True, batch_size=5_000, remove_columns=text.column_names).with_format("torch")
+    options = {"batched": True, "batch_size": 5_000, "remove_columns": text.column_names}
+    ready = text.map(cut, **options).with_format("torch")
+    if not len(ready):
+        raise ValueError(f"The text has no {n_positions} tokens, not one block: ask for more characters.")
+    return ready
 
 
 def new_model(size: DictConfig, vocab_size: int, seed: int = 1) -> GPT2LMHeadModel:
@@ -127,8 +138,13 @@ def make_trainer(
 
     Returns:
         The trainer; call `.train()`.
+
+    Raises:
+        ValueError: an argument that `TrainingArguments` do not have.
     """
-    from transformers import Trainer, TrainingArguments, default_data_collator
+    from transformers import TrainingArguments, default_data_collator
+
+    from course_lib.checkpointing import WholeCheckpoints
 
     settings = {
         "train_sampling_strategy": "sequential",
@@ -139,47 +155,13 @@ def make_trainer(
     }
     if validation is None:
         settings["eval_strategy"] = "no"
+    unknown = set(settings) - {field.name for field in dataclasses.fields(TrainingArguments)}
+    if unknown:
+        raise ValueError(f"TrainingArguments know no {', '.join(sorted(unknown))}: see the library's list.")
     args = TrainingArguments(output_dir=str(folder), **settings)
     if args.torch_compile and args.use_cpu:
         model.set_attn_implementation("eager")  # compiled, plain attention beats the processor's fused kernel
-    return Trainer(model, args, default_data_collator, train_dataset=train, eval_dataset=validation)
-
-
-def last_checkpoint(folder: str | Path) -> str | None:
-    """Return the newest checkpoint of a run that is whole, or None.
-
-    Args:
-        folder: where the run keeps its checkpoints.
-
-    Returns:
-        The path to resume from, or None for a fresh start.
-
-    Raises:
-        ValueError: if the newest checkpoint is damaged; it names the file and what to do.
-    """
-    import torch
-    from safetensors import SafetensorError, safe_open
-    from transformers.trainer_utils import get_last_checkpoint
-
-    newest = get_last_checkpoint(str(folder)) if Path(folder).is_dir() else None
-    if newest is None:
-        return None
-    for name in ("model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"):
-        path = Path(newest) / name
-        try:
-            if name.endswith(".safetensors"):
-                with safe_open(path, framework="pt") as weights:
-                    weights.keys()
-            elif name.endswith(".pt"):
-                torch.load(path, weights_only=True, map_location="cpu", mmap=True)
-            else:
-                json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, RuntimeError, SafetensorError, ValueError, EOFError) as error:
-            raise ValueError(
-                f"Cannot resume: {path.name} in {newest} is damaged ({type(error).__name__}). "
-                f"Delete that folder to go on from the checkpoint before it, or pass resume=false to start anew."
-            ) from error
-    return newest
+    return WholeCheckpoints(model, args, default_data_collator, train_dataset=train, eval_dataset=validation)
 
 
 def get_tokenizer(config: DictConfig) -> PreTrainedTokenizerFast:
@@ -202,12 +184,23 @@ def run(config: DictConfig) -> dict[str, Any]:
         config: see `conf/pretrain.yaml`.
 
     Returns:
-        The log that is saved as `training_log.json`: configuration, tokens, seconds, loss history.
+        The log that is saved as `training_log.json`: configuration, tokens, seconds, loss history. A run that
+        has already ended is not run again.
+
+    Raises:
+        ValueError: a damaged checkpoint, too little text, an unknown training argument.
+        OSError: the disk is full; what was saved before is as it was.
     """
+    from course_lib.checkpointing import last_checkpoint
     from course_lib.models import save_lm
     from course_lib.world.documents import pretraining_text
 
     folder = Path(config.folder)
+    settings = {
+        key: OmegaConf.to_container(config[key], resolve=True) for key in ("size", "data", "training")
+    }
+    if config.resume and (finished := finished_log(folder / "model", settings)):
+        return finished
     resume = last_checkpoint(folder) if config.resume else None
     tokenizer = get_tokenizer(config)
     train_text = pretraining_text(config.data.characters, seed=config.data.seed)
@@ -215,16 +208,13 @@ def run(config: DictConfig) -> dict[str, Any]:
     train = blocks(train_text, tokenizer, config.size.n_positions)
     validation = blocks(validation_text, tokenizer, config.size.n_positions)
     model = new_model(config.size, len(tokenizer), config.training.seed)
-    arguments = OmegaConf.to_container(config.training, resolve=True)
-    trainer = make_trainer(model, train, validation, folder, **arguments)
+    trainer = make_trainer(model, train, validation, folder, **settings["training"])
     args = trainer.args
     tokens_a_step = args.train_batch_size * args.gradient_accumulation_steps * config.size.n_positions
     start = time.perf_counter()
     trainer.train(resume_from_checkpoint=resume)
     log = {
-        "size": OmegaConf.to_container(config.size),
-        "data": OmegaConf.to_container(config.data),
-        "training": arguments,
+        **settings,
         "n_params": model.num_parameters(),
         "tokens_a_step": tokens_a_step,
         "training_tokens": trainer.state.global_step * tokens_a_step,
@@ -236,8 +226,19 @@ def run(config: DictConfig) -> dict[str, Any]:
         "history": trainer.state.log_history,
     }
     save_lm(model, tokenizer, folder / "model", dtype="float16")
-    (folder / "model" / "training_log.json").write_text(json.dumps(log, indent=1), encoding="utf-8")
+    half = folder / "training_log.json.half"
+    half.write_text(json.dumps(log), encoding="utf-8")
+    half.replace(folder / "model" / "training_log.json")
     return log
+
+
+def finished_log(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the log of a run that has ended with these settings, or None: to train it on would change it."""
+    path = folder / "training_log.json"
+    if not path.exists():
+        return None
+    log = json.loads(path.read_text(encoding="utf-8"))
+    return log if all(log[key] == value for key, value in settings.items()) else None
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="pretrain")
@@ -245,10 +246,11 @@ def main(config: DictConfig) -> None:
     """Command line: train, then print the last held-out loss."""
     try:
         log = run(config)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"pretrain: {error}")
     held_out = [entry["eval_loss"] for entry in log["history"] if "eval_loss" in entry]
-    print(f"{log['n_params']:,} parameters, {log['training_tokens']:,} tokens, held-out loss {held_out[-1]:.3f}")
+    sizes = f"{log['n_params']:,} parameters, {log['training_tokens']:,} tokens"
+    print(f"{sizes}, held-out loss {held_out[-1]:.3f}")
 
 
 if __name__ == "__main__":

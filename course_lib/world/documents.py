@@ -76,7 +76,7 @@ def documents(seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
                 yield {"kind": kind, "text": text}
 
 
-def pretraining_text(n_characters: int = 40_000_000, seed: int = 0, split: str = "train") -> Dataset:
+def pretraining_text(n_characters: int = 46_000_000, seed: int = 0, split: str = "train") -> Dataset:
     """Return the pretraining text as a dataset, made document by document.
 
     Args:

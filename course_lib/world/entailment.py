@@ -167,7 +167,7 @@ def two_towns(rng: random.Random, world: World) -> tuple[lexicon.City, lexicon.C
 
 def fill(template: str, slots: Slots) -> str:
     """Fill a template of `SCHEMAS`, and start each of its sentences with a capital letter."""
-    wanted = {name.split(".")[0] for name in _fields(template)}
+    wanted = {name.split(".")[0] for name in fields(template)}
     text = sentence(
         template, **{name: slots[name] if name in slots else _derived(name, slots) for name in sorted(wanted)}
     )
@@ -175,11 +175,12 @@ def fill(template: str, slots: Slots) -> str:
 
 
 @cache
-def _fields(template: str) -> tuple[str, ...]:
+def fields(template: str) -> tuple[str, ...]:
+    """Return the slots that a template uses."""
     found = []
     for _, name, spec, _ in Formatter().parse(template):
         found += [name] if name else []
-        found += _fields(spec) if spec and "{" in spec else []
+        found += fields(spec) if spec and "{" in spec else []
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""Pretraining documents that draw conclusions: passages with questions, claims with verdicts, pronouns resolved."""
+"""Pretraining documents that draw conclusions: claims with verdicts, questions, pronouns resolved."""
 
 from __future__ import annotations
 

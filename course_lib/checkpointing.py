@@ -1,0 +1,80 @@
+"""Checkpoints that are whole or not there: what a killed run goes on from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from transformers import Trainer
+from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
+
+CHECKPOINT_FILES = (
+    "model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "trainer_state.json",
+)
+
+
+class WholeCheckpoints(Trainer):
+    """A Trainer that writes a checkpoint beside its place, then renames it: a kill leaves no half."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(self.args.output_dir)
+        work = folder / ".writing"
+        shutil.rmtree(work, ignore_errors=True)
+        self.args.output_dir = str(work)
+        try:
+            super()._save_checkpoint(model, trial)
+            [new] = work.iterdir()
+            shutil.rmtree(folder / new.name, ignore_errors=True)  # of a run that was started anew
+            new.replace(folder / new.name)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise OSError(
+                f"Cannot write the checkpoint of step {self.state.global_step} to '{folder}' (is the disk "
+                f"full?); the ones before it are whole: make room and start the same command again."
+            ) from error
+        finally:
+            self.args.output_dir = str(folder)
+            shutil.rmtree(work, ignore_errors=True)
+        rotate_checkpoints(str(folder), self.args.save_total_limit, use_mtime=True)
+
+
+def last_checkpoint(folder: str | Path) -> str | None:
+    """Return the newest checkpoint of a run that is whole, or None.
+
+    Args:
+        folder: where the run keeps its checkpoints.
+
+    Returns:
+        The path to resume from, or None for a fresh start.
+
+    Raises:
+        ValueError: if the newest checkpoint is damaged; it names the file and what to do.
+    """
+    newest = get_last_checkpoint(str(folder)) if Path(folder).is_dir() else None
+    if newest is None:
+        return None
+    for name in CHECKPOINT_FILES:
+        path = Path(newest) / name
+        try:
+            if path.suffix == ".safetensors":
+                with safe_open(path, framework="np") as weights:
+                    weights.keys()
+            elif path.suffix == ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+            else:  # torch.save writes zip archives with a checksum for each tensor
+                with zipfile.ZipFile(path) as archive:
+                    if broken := archive.testzip():
+                        raise zipfile.BadZipFile(broken)
+        except (OSError, SafetensorError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"Cannot resume: {name} in {newest} is damaged ({type(error).__name__}). Delete that folder "
+                f"to go on from the checkpoint before it, or pass resume=false to start anew."
+            ) from error
+    return newest

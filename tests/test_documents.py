@@ -1,0 +1,89 @@
+"""The pretraining text: the same from the same seed, no document twice, blind to what is held out."""
+
+import re
+from collections import Counter
+from itertools import islice
+
+import pytest
+
+from course_lib.world import lexicon, pretraining_text
+from course_lib.world.documents import documents, kinds, source_hash
+from course_lib.world.grammar import template_usage
+
+N_CHARACTERS = 3_000_000
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """Return a few million characters of documents, and how many characters each template made of them."""
+    found, size, stream = [], 0, documents(seed=3)
+    with template_usage() as usage:
+        while size < N_CHARACTERS:
+            found.append(next(stream))
+            size += len(found[-1]["text"])
+    return found, usage
+
+
+def test_same_seed_same_text_and_another_seed_another():
+    first, again, other = ([d["text"] for d in islice(documents(seed), 300)] for seed in (0, 0, 1))
+    assert first == again
+    assert len(set(first) & set(other)) < 3
+
+
+def test_no_document_comes_twice(sample):
+    texts = [document["text"] for document in sample[0]]
+    assert len(set(texts)) == len(texts)
+
+
+def test_every_kind_appears_and_none_takes_over(sample):
+    sizes = Counter()
+    for document in sample[0]:
+        sizes[document["kind"]] += len(document["text"])
+    assert set(sizes) == set(kinds())
+    assert max(sizes.values()) / sum(sizes.values()) < 0.08
+
+
+def test_no_template_makes_more_than_two_percent(sample):
+    documents_, usage = sample
+    template, most = usage.most_common(1)[0]
+    assert most / sum(len(d["text"]) for d in documents_) < 0.02, template
+    assert len(usage) > 5_000
+
+
+def test_typography_is_clean(sample):
+    for document in sample[0]:
+        text = document["text"]
+        found = re.search(r"[{}]|\bNone\b| ,| \n|  ", text)
+        assert not found, (document["kind"], found, text)
+        assert text == text.strip()
+
+
+def test_held_out_names_and_texts_are_not_in_the_text(sample):
+    joined = "\n".join(document["text"] for document in sample[0])
+    for name in lexicon.entity_names(held_out=True):
+        assert not re.search(rf"\b{re.escape(name)}\b", joined), name
+    for kind, field in (("proverbs", "text"), ("jokes", "text"), ("tweets", "text"), ("qa", "question")):
+        for record in lexicon.texts(kind, "held_out"):
+            assert record[field] not in joined, record[field]
+
+
+def test_validation_has_hand_written_texts_of_its_own():
+    held_out = {record["text"] for record in lexicon.texts("proverbs", "held_out")}
+    train = {record["text"] for record in lexicon.texts("proverbs", "train")}
+    proverbs = [d["text"] for d in islice(documents(0, "validation"), 3000) if d["kind"] == "proverbs"]
+    lines = {line.lstrip("-•* ") for text in proverbs for line in text.splitlines()}
+    assert lines & held_out and not lines & train
+
+
+def test_the_dataset_is_a_prefix_of_the_stream_and_stops_in_time():
+    text = pretraining_text(50_000, seed=4)
+    assert text.column_names == ["kind", "text"]
+    assert list(text["text"]) == [d["text"] for d in islice(documents(4), len(text))]
+    sizes = [len(t) for t in text["text"]]
+    assert sum(sizes) >= 50_000 > sum(sizes[:-1])
+    assert len(source_hash()) == 64
+
+
+def test_nothing_is_not_a_size():
+    with pytest.raises(ValueError, match="n_characters must be positive, not 0"):
+        pretraining_text(0)
