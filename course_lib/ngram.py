@@ -16,8 +16,8 @@ class NGram:
         p(w | h) = (max(c(hw) - d, 0) + d N(h) p(w | h without its first token)) / c(h)
 
     where N(h) is the number of different tokens seen after h, c(h) the sum of their counts, and d a discount.
-    Below the longest n-grams, c is in how many different contexts an n-gram was seen, not how often. Below the
-    unigram lies 1 / vocab_size, so that no token is impossible.
+    Below the longest n-grams, c is in how many contexts an n-gram was seen, not how often. Below the unigram
+    lies 1 / vocab_size, so that no token is impossible.
     """
 
     def __init__(self, ids: np.ndarray, vocab_size: int, order: int = 5):

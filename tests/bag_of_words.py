@@ -1,7 +1,7 @@
 """How far a bag of words gets on each labelled task; `python tests/bag_of_words.py` prints the table.
 
-A task that needs reasoning must leave it near chance. Tasks with candidates (PARus's choices, RuCoS's names) are
-scored candidate by candidate: the bag holds the input and one candidate, and the best candidate is taken.
+A task that needs reasoning must leave it near chance. Tasks with candidates (PARus's choices, RuCoS's names)
+are scored one by one: the bag holds the input and one candidate, and the best candidate is taken.
 """
 
 from __future__ import annotations

@@ -103,8 +103,8 @@ JOINS = (", а ", "; ", ", при этом ")
 def rcb(rng: random.Random, side: Side, n: int) -> list[Record]:
     """RCB: is the clause that somebody knows or believes true, false or open?
 
-    A premise always holds one factive and one other verb, and both clauses may be negative, so that no word of
-    it tells the label; `verb` and `negation` describe the first verb.
+    A premise always holds one factive and one other verb, and either clause may be negative, so that no word
+    tells the label; `verb` and `negation` describe the first verb.
     """
 
     def one(i: int) -> Record:

@@ -21,22 +21,30 @@ PERSON: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "hobby": (
         (
-            "{p.name} любит {p.hobby}.",
+            "Больше всего {p.name} любит {p.hobby}.",
             "Любимое занятие {p.name:gen} — {p.hobby}.",
-            "{p.name:dat} нравится {p.hobby}.",
         ),
-        ("Любит ли {p.full} {v.hobby}?", "Правда ли, что любимое занятие {p.name:gen} — {v.hobby}?"),
+        (
+            "Верно ли, что больше всего {p.full} любит {v.hobby}?",
+            "Правда ли, что любимое занятие {p.name:gen} — {v.hobby}?",
+        ),
     ),
     "food": (
-        ("Любимая еда {p.name:gen} — {p.food}.", "Больше всего {p.name} любит {p.food:acc}."),
-        ("Любит ли {p.full} {v.food:acc}?", "Правда ли, что любимая еда {p.name:gen} — {v.food}?"),
+        ("Любимая еда {p.name:gen} — {p.food}.", "Из всей еды {p.name} больше любит {p.food:acc}."),
+        (
+            "Верно ли, что любимая еда {p.full:gen} — {v.food}?",
+            "Правда ли, что любимая еда {p.name:gen} — {v.food}?",
+        ),
     ),
     "colour": (
         (
             "Любимый цвет {p.name:gen} — {p.colour}.",
             "Из всех цветов {p.name:dat} больше нравится {p.colour}.",
         ),
-        ("Любит ли {p.full} {v.colour} цвет?", "Правда ли, что любимый цвет {p.name:gen} — {v.colour}?"),
+        (
+            "Верно ли, что любимый цвет {p.full:gen} — {v.colour}?",
+            "Правда ли, что любимый цвет {p.name:gen} — {v.colour}?",
+        ),
     ),
     "travels": (
         ("По городу {p.name} передвигается {p.travels}.", "Обычно {p.name} передвигается {p.travels}."),
@@ -150,11 +158,11 @@ LINKS = (
 # questions about the person a link leads to; answers in two wordings
 HOPS = {
     "home": ("Где живёт {who}?", ("{v.home:^в loc}", "В городе {v.home}")),
-    "hobby": ("Что любит делать {who}?", ("{v.hobby}", "Любит {v.hobby}")),
+    "hobby": ("Что больше всего любит делать {who}?", ("{v.hobby}", "Любит {v.hobby}")),
     "travels": ("Как передвигается по городу {who}?", ("{v.travels}", "Передвигается {v.travels}")),
 }
 SHARED = {
-    "colour": "Кто любит {v.colour} цвет?",
+    "colour": "Кто больше всего любит {v.colour} цвет?",
     "travels": "Кто передвигается {v.travels}?",
     "home": "Кто живёт {v.home:в loc}?",
 }
@@ -206,7 +214,7 @@ Question = tuple[str, list[tuple[str, bool]]]
 
 
 def four_people(rng: random.Random, side: Side) -> tuple[list[Person], str, list[str]]:
-    """Return four people, a fact shared two by two, and the facts in which the second differs from the first."""
+    """Return four people, a fact shared two by two, and facts in which the second differs from the first."""
     while True:
         shared = rng.choice(sorted(SHARED))
         groups: dict[str, list[Person]] = {}
