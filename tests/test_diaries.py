@@ -9,7 +9,7 @@ import pytest
 
 from course_lib.world import conversations, diaries, notices
 from course_lib.world.facts import World
-from course_lib.world.grammar import agree
+from course_lib.world.inflection import agree
 
 KINDS = diaries.KINDS | notices.KINDS | conversations.KINDS
 

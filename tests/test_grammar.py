@@ -5,21 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.world import lexicon
-from course_lib.world.grammar import (
-    CASES,
-    Count,
-    Noun,
-    Phrase,
-    agree,
-    capitalise,
-    counted,
-    listing,
-    phrase,
-    preposition,
-    sentence,
-    template_usage,
-    third_person,
-)
+from course_lib.world.grammar import Count, Noun, Phrase, listing, phrase, sentence, template_usage
+from course_lib.world.inflection import CASES, agree, capitalise, counted, preposition, third_person
 from course_lib.world.lexicon import noun
 
 ANNA, VLADIMIR = (

@@ -8,7 +8,8 @@ import pytest
 from course_lib.world import lexicon
 from course_lib.world.documents import documents
 from course_lib.world.facts import World
-from course_lib.world.grammar import CASES, Noun
+from course_lib.world.grammar import Noun
+from course_lib.world.inflection import CASES
 from course_lib.world.lexicon import read_table
 
 TEXTS = ("proverbs", "jokes", "news", "detox", "qa", "dialogues", "tweets", "causes")

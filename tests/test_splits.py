@@ -13,7 +13,7 @@ from datasets import ClassLabel, DatasetDict, List
 
 from course_lib.world import LABELLED, labelled, lexicon, splits
 from course_lib.world.documents import documents
-from course_lib.world.grammar import CASES
+from course_lib.world.inflection import CASES
 from course_lib.world.senses import senses
 from course_lib.world.sides import side
 

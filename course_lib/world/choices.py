@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from itertools import combinations
 
-from course_lib.world.grammar import CASES, Noun
+from course_lib.world.grammar import Noun
+from course_lib.world.inflection import CASES
 from course_lib.world.remarks import make_cause
 from course_lib.world.senses import Example, Sense, by_word
 from course_lib.world.sides import Record, Side, distinct

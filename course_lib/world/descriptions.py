@@ -8,7 +8,8 @@ from typing import Any
 from course_lib.world import lexicon
 from course_lib.world.diaries import parted, plain_noun, say, wordings
 from course_lib.world.facts import COLOURS, World
-from course_lib.world.grammar import Count, capitalise, phrase
+from course_lib.world.grammar import Count, phrase
+from course_lib.world.inflection import capitalise
 
 # what one buys or eats in the plural
 COUNTED = frozenset(

@@ -25,7 +25,8 @@ from typing import Any
 from course_lib.world import lexicon
 from course_lib.world.encyclopaedia import century
 from course_lib.world.facts import HOBBIES, World
-from course_lib.world.grammar import Count, Noun, agree, sentence, third_person
+from course_lib.world.grammar import Count, Noun, sentence
+from course_lib.world.inflection import agree, third_person
 
 Slots = dict[str, Any]
 

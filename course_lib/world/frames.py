@@ -18,7 +18,8 @@ from typing import Any
 
 from course_lib.world import lexicon
 from course_lib.world.facts import World
-from course_lib.world.grammar import Count, Noun, capitalise, sentence
+from course_lib.world.grammar import Count, Noun, sentence
+from course_lib.world.inflection import capitalise
 
 LINE = re.compile(r"(\S+?)\s*(>|:=|=|:)\s*(.*)")
 SLOT = re.compile(r"\{(\w+)")

@@ -13,7 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from course_lib.world.grammar import CASES, Noun, Phrase, agree
+from course_lib.world.grammar import Noun, Phrase
+from course_lib.world.inflection import CASES, agree
 
 DATA = files("course_lib.world") / "data"
 

@@ -12,7 +12,8 @@ from course_lib.world.descriptions import description
 from course_lib.world.diaries import WEEKDAYS, fits, parted, plain_noun, say, wordings
 from course_lib.world.documents import Generator
 from course_lib.world.facts import COLOURS, World
-from course_lib.world.grammar import Count, Noun, _morph, agree, capitalise, phrase
+from course_lib.world.grammar import Count, Noun, phrase
+from course_lib.world.inflection import agree, capitalise, morph
 from course_lib.world.timetables import schedule, weather
 
 POOLS = {
@@ -62,7 +63,7 @@ def commanded(infinitive: str, mode: str) -> str:
     if mode == "inf":
         return infinitive
     # «нарезать» is read as the perfective: нарежьте, not нарезайте
-    parses = [p for p in _morph().parse(infinitive.lower()) if p.tag.POS == "INFN"]
+    parses = [p for p in morph().parse(infinitive.lower()) if p.tag.POS == "INFN"]
     parse = min(parses, key=lambda p: p.tag.aspect != "perf")
     wanted = {"we": {"1per", "plur"}, "pl": {"impr", "plur", "excl"}, "sg": {"impr", "sing", "excl"}}[mode]
     return parse.inflect(wanted).word

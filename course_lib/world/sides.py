@@ -11,7 +11,7 @@ from typing import Any
 
 from course_lib.world import lexicon
 from course_lib.world.facts import World
-from course_lib.world.grammar import CASES
+from course_lib.world.inflection import CASES
 
 PARTS = ("train", "validation", "test")
 Record = dict[str, Any]

@@ -9,7 +9,8 @@ from typing import Any
 from course_lib.world.documents import Generator
 from course_lib.world.encyclopaedia import century, person_slots
 from course_lib.world.facts import World
-from course_lib.world.grammar import Count, capitalise, sentence
+from course_lib.world.grammar import Count, sentence
+from course_lib.world.inflection import capitalise
 from course_lib.world.lexicon import noun
 
 BULLETS = ("", "", "", "- ", "• ", "* ")

@@ -8,7 +8,8 @@ from course_lib.world import lexicon
 from course_lib.world.descriptions import COUNTED
 from course_lib.world.diaries import MONTHS, SEASONS, WEEKDAYS, plain_noun, say, wordings
 from course_lib.world.facts import World
-from course_lib.world.grammar import Count, capitalise
+from course_lib.world.grammar import Count
+from course_lib.world.inflection import capitalise
 
 # months by season: temperatures and skies with the advice that goes with them
 CLIMATE: dict[str, tuple[tuple[int, int], tuple[tuple[str, str], ...]]] = {

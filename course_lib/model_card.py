@@ -1,0 +1,211 @@
+"""Write the model cards and the loss curves of the course's own models: `python -m course_lib.model_card`.
+
+Everything in a card is read from the training log or measured on the shipped weights; nothing is typed in.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from course_lib.models import CHECKPOINTS, OWN, load_lm
+
+if TYPE_CHECKING:
+    import numpy as np
+    from transformers import PreTrainedTokenizerFast
+
+SEED, TEMPERATURE, TOP_K, NEW_TOKENS = 0, 0.8, 40, 60
+PROMPTS = {
+    "a story": "Однажды утром Нина увидела, что",
+    "an encyclopaedia": "Ключевск — город на",
+    "a tweet": "Весь день лил дождь, а зонт остался дома,",
+    "a question": "В: Кто живёт в лесу и любит мёд?\nО:",
+    "a dialogue": "— Здравствуйте! Скажите, пожалуйста, где здесь библиотека?\n—",
+    "a list": "кошка → cat\nсобака → dog\nрыба → fish\nкошка →",
+}
+
+
+def split_ids(log: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> tuple[np.ndarray, np.ndarray]:
+    """Make the text of a run again.
+
+    Args:
+        log: its `training_log.json`.
+        tokenizer: its tokenizer.
+
+    Returns:
+        Training and held-out blocks of token ids, each (blocks, n_positions).
+    """
+    from course_lib.pretrain import blocks
+    from course_lib.world.documents import pretraining_text
+
+    data = log["data"]
+    texts = (
+        pretraining_text(data["characters"], data["seed"]),
+        pretraining_text(data["validation_characters"], data["seed"], "validation"),
+    )
+    ready = (blocks(text, tokenizer, log["size"]["n_positions"]).with_format("numpy") for text in texts)
+    train, held_out = (part["input_ids"][:] for part in ready)
+    return train, held_out
+
+
+def baselines(train: np.ndarray, held_out: np.ndarray, vocab_size: int) -> dict[str, float]:
+    """Measure what counting alone reaches.
+
+    Args:
+        train: token ids to count (blocks, time).
+        held_out: token ids to predict (blocks, time).
+        vocab_size: number of tokens.
+
+    Returns:
+        Name of the n-gram model to its held-out loss, in nats a token.
+    """
+    from course_lib.ngram import NGram
+
+    orders = {"unigram": 1, "5-gram": 5}
+    return {
+        name: float(-NGram(train.ravel(), vocab_size, order).logprobs(held_out).mean())
+        for name, order in orders.items()
+    }
+
+
+def tokens_per_byte(tokenizer: PreTrainedTokenizerFast, held_out: np.ndarray) -> float:
+    """Count how many predicted tokens stand for a byte of text; the end of a document stands for none.
+
+    Args:
+        tokenizer: a byte-level one.
+        held_out: token ids (blocks, time); the first of each block is not predicted.
+    """
+    import numpy as np
+
+    from course_lib.tokens import token_bytes
+
+    pieces = token_bytes(tokenizer, range(len(tokenizer)))
+    n_bytes = [0 if i in tokenizer.all_special_ids else len(piece) for i, piece in enumerate(pieces)]
+    predicted = held_out[:, 1:]
+    return predicted.size / int(np.array(n_bytes)[predicted].sum())
+
+
+def samples(model, tokenizer: PreTrainedTokenizerFast) -> dict[str, tuple[str, str]]:
+    """Let a model continue every prompt of `PROMPTS`.
+
+    Returns:
+        Kind to (prompt, continuation up to the end of the document or `NEW_TOKENS` tokens).
+    """
+    import torch
+
+    from course_lib.gpt import GPT
+
+    ours, texts = GPT.from_pretrained(model), {}
+    for kind, prompt in PROMPTS.items():
+        ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
+        source = torch.Generator().manual_seed(SEED)
+        written = ours.generate(ids, NEW_TOKENS, TEMPERATURE, TOP_K, source, tokenizer.eos_token_id)
+        text = tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True)
+        texts[kind] = (prompt, text.rstrip())
+    return texts
+
+
+def draw_losses(logs: dict[str, dict[str, Any]], references: dict[str, float], path: Path) -> None:
+    """Draw the training and held-out loss of several runs against the tokens seen.
+
+    Args:
+        logs: name of a model to its training log.
+        references: name of a horizontal line to its loss.
+        path: the picture, PNG.
+    """
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from course_lib import plots
+
+    plots.style()
+    figure, ax = plt.subplots(figsize=(7, 4))
+    for i, (name, log) in enumerate(logs.items()):
+        color, mark = plots.PALETTE[i], plots.MARKERS[i]
+        for key, look in (("loss", {"lw": 0.6, "alpha": 0.6}), ("eval_loss", {"lw": 1.8, "marker": mark})):
+            points = [(e["step"] * log["tokens_a_step"] / 1e6, e[key]) for e in log["history"] if key in e]
+            label = {"eval_loss": f"{name}, {log['n_params'] / 1e6:.1f} M parameters"}.get(key)
+            style = {"color": color, "linestyle": "-", "marker": "", **look}
+            ax.plot(*np.transpose(points), label=label, **style)
+    for i, (name, loss) in enumerate(references.items()):
+        ax.axhline(loss, color="black", lw=1, ls=plots.LINES[i + 1], marker="")
+        ax.annotate(name, (1, loss), ("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
+    ax.set(xlabel="tokens, millions", ylabel="loss, nats a token", title="Training (thin) and held-out loss")
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
+    figure.savefig(path, dpi=90, metadata={"Software": None})
+    plt.close(figure)
+
+
+def shrink(path: Path) -> None:
+    """Write a JSON file again without its blanks: the package carries three tokenizers and three logs."""
+    half = path.with_name(path.name + ".half")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    half.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+    half.replace(path)
+
+
+def card(name: str, **facts: Any) -> str:
+    """Fill the template of a model card.
+
+    Args:
+        name: of the model.
+        **facts: log, losses, per_byte, samples (see `main`).
+
+    Returns:
+        Markdown with the Hub's front matter.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("course_lib"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    settings = {"seed": SEED, "temperature": TEMPERATURE, "top_k": TOP_K, "new_tokens": NEW_TOKENS}
+    return environment.get_template("model_card.md").render(name=name, sampling=settings, **facts)
+
+
+def main(folder: Path = CHECKPOINTS) -> None:
+    """Measure all of the course's models; write a card into each folder and the curves beside them.
+
+    Args:
+        folder: where the models lie, each in a folder of its name.
+
+    Raises:
+        FileNotFoundError: a model has no training log.
+    """
+    import torch
+
+    from course_lib.scaling import block_losses
+
+    names = sorted(OWN, key=lambda name: (folder / name / "model.safetensors").stat().st_size)
+    for name in names:
+        if not (folder / name / "training_log.json").exists():
+            raise FileNotFoundError(f"'{name}' has no training_log.json: train it with course_lib.pretrain.")
+    logs = {name: json.loads((folder / name / "training_log.json").read_text("utf-8")) for name in names}
+    models = {name: load_lm(folder / name, device="cpu") for name in names}
+    tokenizer = models[names[-1]][1]
+    train, held_out = split_ids(logs[names[-1]], tokenizer)
+    losses = baselines(train, held_out, len(tokenizer))
+    for name, (model, _) in models.items():
+        losses[name] = float(block_losses(model, torch.from_numpy(held_out)).mean())
+    per_byte = tokens_per_byte(tokenizer, held_out)
+    for name, (model, own_tokenizer) in models.items():
+        facts = {"log": logs[name], "losses": losses, "per_byte": per_byte, "vocab_size": len(tokenizer)}
+        text = card(name, samples=samples(model, own_tokenizer), **facts)
+        (folder / name / "README.md").write_text(text, encoding="utf-8")
+        for file in ("tokenizer.json", "training_log.json"):
+            shrink(folder / name / file)
+        print(f"{name}: held-out loss {losses[name]:.3f} nats a token", file=sys.stderr)
+    draw_losses(logs, {key: losses[key] for key in ("unigram", "5-gram")}, folder / "loss.png")
+
+
+if __name__ == "__main__":
+    main()
