@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions, version
@@ -93,3 +95,10 @@ def test_the_makefile_and_the_readme_name_the_same_commands(root):
     assert "pip install -c constraints.txt -e ." in readme and "python -m course_lib.run" in readme
     ci = (root / ".ci" / "run").read_text(encoding="utf-8")
     assert ci.strip().splitlines()[-1] == "make test"
+
+
+def test_a_second_run_installs_nothing(root):
+    if not (root / ".venv" / "installed").exists() or not shutil.which("make"):
+        pytest.skip("this environment was not made by make")
+    plan = subprocess.run(["make", "-n", "run"], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert "course_lib.run" in plan and "pip" not in plan

@@ -342,7 +342,8 @@ def test_the_sizes_are_what_their_names_say():
 def test_the_logged_losses_come_back(one_thread):
     """The shipped log is what its configuration gives: the same text, order, seed, schedule.
 
-    Only the arithmetic differs. Measured on the first 30 steps of this size: X.
+    Only the arithmetic may differ. Measured against the log (bfloat16, compiled, two threads): eager bfloat16 on
+    one thread is off by up to 3e-6, eager float32 by 3e-5; another seed or another text by far more than 1e-3.
     """
     from course_lib.models import CHECKPOINTS, load_lm
     from course_lib.replay import replay
@@ -350,6 +351,6 @@ def test_the_logged_losses_come_back(one_thread):
     folder = CHECKPOINTS / "tiny-0.5m"
     log = json.loads((folder / "training_log.json").read_text(encoding="utf-8"))
     _, bpe = load_lm(folder, device="cpu")
-    _, again = replay(log, bpe, steps=30)
-    logged = losses(log["history"])[:3]
-    assert losses(again["history"]) == pytest.approx(logged, abs=0.003)
+    _, again = replay(log, bpe, steps=20)
+    logged = losses(log["history"])[:2]
+    assert losses(again["history"]) == pytest.approx(logged, abs=3e-4)

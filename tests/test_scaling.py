@@ -1,4 +1,4 @@
-"""The losses are those of transformers, the baseline is arithmetic, and the law's interval means what it says."""
+"""The losses are those of transformers, the baseline is arithmetic, the law's interval keeps its promise."""
 
 import numpy as np
 import pytest

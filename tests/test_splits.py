@@ -8,7 +8,6 @@ from functools import cache
 from itertools import islice
 
 import pytest
-from bag_of_words import REASONING, bag_of_words_accuracy, chance
 from datasets import ClassLabel, DatasetDict, List
 
 from course_lib.world import LABELLED, labelled, lexicon, splits
@@ -16,6 +15,7 @@ from course_lib.world.documents import documents
 from course_lib.world.inflection import CASES
 from course_lib.world.senses import senses
 from course_lib.world.sides import side
+from tests.bag_of_words import REASONING, bag_of_words_accuracy, chance
 
 # the columns of the Hub's converted set, in its order
 COLUMNS = {

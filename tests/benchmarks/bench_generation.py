@@ -10,6 +10,8 @@ import statistics
 import time
 from pathlib import Path
 
+from tests.benchmarks.ceilings import matmul_ceiling, read_ceiling
+
 GOAL = 3.0
 PROMPT_TOKENS, NEW_TOKENS = 64, 128
 BATCHES = (1, 32)
@@ -27,30 +29,6 @@ def default_model():
     shape = {"vocab_size": 4096, "n_positions": 512, "n_embd": 320, "n_layer": 6, "n_head": 5}
     config = GPT2Config(**shape, bos_token_id=0, eos_token_id=0, pad_token_id=0)
     return GPT2LMHeadModel(config).eval(), "tiny (random weights)"
-
-
-def matmul_ceiling(size: int = 1024, repeats: int = 10) -> float:
-    """Measures the best rate, in GFLOP/s, of a large float32 matrix product in this process."""
-    import torch
-
-    a, best = torch.randn(size, size), float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        a @ a
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best / 1e9
-
-
-def read_ceiling(megabytes: int = 64, repeats: int = 10) -> float:
-    """Measures the best rate, in GB/s, at which this process reads memory: the limit of a single sequence."""
-    import torch
-
-    a, best = torch.ones(megabytes * 250_000), float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        a.sum()
-        best = min(best, time.perf_counter() - start)
-    return megabytes / 1e3 / best
 
 
 def run(repeats: int = 7) -> list[dict]:
