@@ -6,6 +6,7 @@ Everything in a card is read from the training log or measured on the shipped we
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,7 +155,7 @@ def card(name: str, **facts: Any) -> str:
 
     Args:
         name: of the model.
-        **facts: log, losses, per_byte, samples (see `main`).
+        **facts: log, losses (rows of name, nats a token, bits a byte), vocab_size, samples.
 
     Returns:
         Markdown with the Hub's front matter.
@@ -196,9 +197,10 @@ def main(folder: Path = CHECKPOINTS) -> None:
     losses = baselines(train, held_out, len(tokenizer))
     for name, (model, _) in models.items():
         losses[name] = float(block_losses(model, torch.from_numpy(held_out)).mean())
-    per_byte = tokens_per_byte(tokenizer, held_out)
+    bits = tokens_per_byte(tokenizer, held_out) / math.log(2)
+    rows = [(name, nats, nats * bits) for name, nats in losses.items()]
     for name, (model, own_tokenizer) in models.items():
-        facts = {"log": logs[name], "losses": losses, "per_byte": per_byte, "vocab_size": len(tokenizer)}
+        facts = {"log": logs[name], "losses": rows, "vocab_size": len(tokenizer)}
         text = card(name, samples=samples(model, own_tokenizer), **facts)
         (folder / name / "README.md").write_text(text, encoding="utf-8")
         for file in ("tokenizer.json", "training_log.json"):

@@ -32,7 +32,8 @@ def block_losses(model, blocks: Tensor, batch_size: int = 8) -> np.ndarray:
     with torch.inference_mode():
         for ids in blocks.split(batch_size):
             ids = ids.to(model.device)
-            logits = model(input_ids=ids).logits[:, :-1].float()
+            whole = torch.ones_like(ids)  # nothing is padding, though end-of-text and padding share an id
+            logits = model(input_ids=ids, attention_mask=whole).logits[:, :-1].float()
             nll = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
             losses.append(nll.view(len(ids), -1).mean(1).cpu())
     return torch.cat(losses).numpy().astype(float)

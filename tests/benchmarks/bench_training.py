@@ -2,7 +2,7 @@
 
 Same initial weights, text, order, tokens a step, learning rates. The peer keeps the library's defaults:
 float32, default attention, no compiled graph, eight blocks at once. What compiling costs falls into the first
-steps, which neither side's time contains; the sides take turns, so that other work on the machine falls on both.
+steps, which neither side's time contains; the sides take turns, so that other work falls on both.
 """
 
 from __future__ import annotations

@@ -1,0 +1,114 @@
+"""Model cards: measured, not typed in; and the size of what the package carries."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+
+from course_lib import model_card, pretrain
+from course_lib.models import CHECKPOINTS, OWN, load_lm
+from tests.test_pretrain import CONF, OVERRIDES
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory):
+    """Return a folder with three small trained models and their cards."""
+    folder = tmp_path_factory.mktemp("family")
+    places = [f"folder={folder / 'run'}", f"tokenizer.folder={folder / 'tokenizer'}"]
+    with initialize_config_dir(str(CONF), version_base=None):
+        pretrain.run(
+            compose(
+                "pretrain",
+                [
+                    *OVERRIDES,
+                    *places,
+                    "size.n_positions=256",
+                    "training.max_steps=6",
+                    "training.per_device_eval_batch_size=1",
+                ],
+            )
+        )
+    for name in OWN:
+        shutil.copytree(folder / "run" / "model", folder / "models" / name)
+    model_card.main(folder / "models")
+    return folder
+
+
+def test_a_card_says_what_the_log_says(family):
+    log = json.loads((family / "models" / "tiny" / "training_log.json").read_text(encoding="utf-8"))
+    _, front, body = (family / "models" / "tiny" / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    front = yaml.safe_load(front)
+    assert (front["language"], front["license"]) == ("ru", "apache-2.0")
+    assert (front["library_name"], front["pipeline_tag"]) == ("transformers", "text-generation")
+    for number in ("n_params", "characters", "unique_tokens", "training_tokens", "validation_tokens"):
+        assert f"{log[number]:,}" in body
+    assert "| steps | 6 of 2,048 tokens |" in body
+    for prompt in model_card.PROMPTS.values():
+        assert f"```text\n{prompt}|" in body
+
+
+def test_losses_in_a_card_are_those_of_the_shipped_weights(family):
+    log = json.loads((family / "models" / "tiny" / "training_log.json").read_text(encoding="utf-8"))
+    body = (family / "models" / "tiny" / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in body.splitlines() if line.startswith("| ")]
+    losses = {
+        row[0].strip("*"): (float(row[1]), float(row[2]))
+        for row in rows
+        if len(row) == 3 and row[1][0].isdigit()
+    }
+    assert list(losses) == ["unigram", "5-gram", *sorted(OWN, key=list(losses).index)]
+    logged = [entry["eval_loss"] for entry in log["history"] if "eval_loss" in entry][-1]
+    # the Trainer divides by all 256 tokens of a block, although the first is not predicted
+    assert losses["tiny"][0] == pytest.approx(logged * 256 / 255, abs=0.003)
+    assert losses["5-gram"][0] < losses["unigram"][0] < math.log(500)
+    ratios = [bits / nats for nats, bits in losses.values()]  # one number: the same tokens, the same bytes
+    assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=2e-3)
+
+
+def test_tokens_per_byte_counts_the_text(family):
+    _, tokenizer = load_lm(family / "models" / "tiny", device="cpu")
+    text = "Кошка ела рыбу — и 🐟!"
+    ids = tokenizer(pretrain.END_OF_TEXT + text + pretrain.END_OF_TEXT)["input_ids"]
+    expected = (len(ids) - 1) / len(text.encode())  # the end of a text costs a token and stands for no byte
+    assert model_card.tokens_per_byte(tokenizer, np.array([ids])) == pytest.approx(expected)
+
+
+def test_samples_come_back(family):
+    model, tokenizer = load_lm(family / "models" / "tiny", device="cpu")
+    first, second = model_card.samples(model, tokenizer), model_card.samples(model, tokenizer)
+    assert first == second
+    assert list(first) == list(model_card.PROMPTS)
+
+
+def test_the_curves_are_a_small_picture(family):
+    picture = (family / "models" / "loss.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert 5_000 < len(picture) < 60_000
+
+
+def test_shrinking_keeps_the_content(tmp_path):
+    content = {"а": [1.25, {"b": "Ġкошка"}], "c": 8.287924194335938}
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    before = path.stat().st_size
+    model_card.shrink(path)
+    assert json.loads(path.read_text(encoding="utf-8")) == content
+    assert path.stat().st_size < before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_log_no_card(family, tmp_path):
+    folder = shutil.copytree(family / "models", tmp_path / "models")
+    (folder / "tiny-2m" / "training_log.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"'tiny-2m' has no training_log\.json: train it"):
+        model_card.main(folder)
+
+
+def test_the_package_carries_less_than_24_megabytes():
+    files = [path for path in CHECKPOINTS.rglob("*") if path.is_file()]
+    assert {path.parent.name for path in files if path.suffix == ".safetensors"} == set(OWN)
+    assert sum(path.stat().st_size for path in files) < 24_000_000
