@@ -106,13 +106,13 @@ def fit_power_law(sizes, losses, errors) -> PowerLaw:
         errors: standard errors of the losses (points,).
 
     Raises:
-        ValueError: fewer than three points, or a number that is not positive.
+        ValueError: fewer than three different sizes, or a number that is not positive.
     """
     from scipy.optimize import curve_fit
 
     sizes, losses, errors = (np.asarray(values, dtype=float) for values in (sizes, losses, errors))
-    if len(sizes) < 3:
-        raise ValueError(f"{len(sizes)} points: any two lie on a power law, so it takes at least three.")
+    if len(set(sizes)) < 3:
+        raise ValueError(f"{len(set(sizes))} sizes: any two lie on a power law, so it takes at least three.")
     if min(sizes.min(), losses.min(), errors.min()) <= 0:
         raise ValueError("sizes, losses and errors must be positive, for the fit takes their logarithms.")
     centre = float(np.log(sizes).mean())

@@ -36,6 +36,14 @@ def test_the_detail_is_for_the_scoreboard_only(capsys, tmp_path, monkeypatch):
     assert (claim.detail, claim.notebook, claim.slide) == ("0.7098765", "01_recap", "Few-shot")
 
 
+def test_the_notebook_itself_can_list_its_claims(monkeypatch):
+    monkeypatch.setattr(claims, "_made", {})
+    check("a", "1", "1", True, slide=1)
+    check("b", "1", "2", False, slide=1, why="first try")
+    check("b", "1", "1", True, slide=1)
+    assert [(claim.name, claim.holds) for claim in claims.made()] == [("a", True), ("b", True)]
+
+
 def test_without_a_run_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.delenv(claims.CLAIMS_FILE, raising=False)
     monkeypatch.chdir(tmp_path)

@@ -65,7 +65,8 @@ def test_three_points_have_one_degree_of_freedom_and_a_wide_quantile():
 @pytest.mark.parametrize(
     ("sizes", "losses", "errors", "message"),
     [
-        ([1, 2], [3, 2], [0.1, 0.1], "2 points"),
+        ([1, 2], [3, 2], [0.1, 0.1], "2 sizes"),
+        ([2, 2, 2], [3, 2, 1], [0.1] * 3, "1 sizes"),
         ([1, 2, 3], [3, 2, 0], [0.1] * 3, "must be positive"),
         ([1, 2, 3], [3, 2, 1], [0.1, 0, 0.1], "must be positive"),
     ],
