@@ -11,6 +11,8 @@ from hydra import compose, initialize_config_dir
 
 from course_lib import model_card, pretrain
 from course_lib.models import CHECKPOINTS, OWN, load_lm
+from course_lib.scaling import block_losses
+from course_lib.world.documents import pretraining_text
 from tests.test_pretrain import CONF, OVERRIDES
 
 
@@ -67,6 +69,22 @@ def test_losses_in_a_card_are_those_of_the_shipped_weights(family):
     assert losses["5-gram"][0] < losses["unigram"][0] < math.log(500)
     ratios = [bits / nats for nats, bits in losses.values()]  # one number: the same tokens, the same bytes
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=2e-3)
+
+
+@pytest.mark.slow
+def test_the_shipped_weights_reach_the_logged_loss():
+    log = json.loads((CHECKPOINTS / "tiny-0.5m" / "training_log.json").read_text(encoding="utf-8"))
+    model, tokenizer = load_lm("tiny-0.5m", device="cpu")
+    text = pretraining_text(log["data"]["validation_characters"], log["data"]["seed"], "validation")
+    held_out = pretrain.blocks(text, tokenizer, 512)["input_ids"][:]
+    assert held_out.numel() == log["validation_tokens"]
+    per_batch = log["training"]["per_device_eval_batch_size"]
+    whole_batches = held_out[: len(held_out) // per_batch * per_batch]  # the Trainer drops the rest
+    logged = [entry["eval_loss"] for entry in log["history"] if "eval_loss" in entry][-1]
+    loss = block_losses(model, whole_batches).mean()
+    assert loss * 511 / 512 == pytest.approx(
+        logged, abs=1e-3
+    )  # float16 weights here, bfloat16 products there
 
 
 def test_tokens_per_byte_counts_the_text(family):
