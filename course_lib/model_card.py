@@ -135,7 +135,7 @@ def draw_losses(logs: dict[str, dict[str, Any]], references: dict[str, float], p
             ax.plot(*np.transpose(points), label=label, **style)
     for i, (name, loss) in enumerate(references.items()):
         ax.axhline(loss, color="black", lw=1, ls=plots.LINES[i + 1], marker="")
-        ax.text(1, loss, name, transform=ax.get_yaxis_transform(), ha="right", va="bottom", fontsize=9)
+        ax.text(0.2, loss, name, transform=ax.get_yaxis_transform(), va="bottom", fontsize=9)
     ax.set(xlabel="tokens, millions", ylabel="loss, nats a token", title="Training (thin) and held-out loss")
     ax.legend(loc="upper right")
     figure.savefig(path, dpi=80, metadata={"Software": None})

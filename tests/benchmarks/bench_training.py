@@ -15,7 +15,7 @@ from pathlib import Path
 
 GOAL = 1.5
 BLOCKS_A_STEP, WARM_UP_STEPS, TIMED_STEPS = 8, 3, 10
-TOLERANCE = 0.02  # nats: bfloat16 products against float32, after as many steps
+TOLERANCE = 2e-3  # nats: bfloat16 products against float32 after all steps; measured 3e-5
 CONF = Path(__file__).parents[2] / "course_lib" / "conf"
 
 
