@@ -269,13 +269,14 @@ def test_unpaired_marks_are_refused_with_the_cell(tmp_path, source):
 
 def test_the_students_version_has_no_outputs_and_no_solution_cells(tmp_path):
     solution = new_markdown_cell("the answer", metadata={"tags": ["solution"]})
-    output = nbformat.v4.new_output("stream", text="42\n")
+    output = nbformat.v4.new_output("stream", text="forty-two\n")
     solved = new_code_cell("# BEGIN SOLUTION\nx = 42\n# END SOLUTION", outputs=[output], execution_count=1)
     path = tmp_path / "01_x.ipynb"
     nbformat.write(new_notebook(cells=[new_markdown_cell("# T"), solved, solution]), str(path))
     before = path.read_bytes()
     (student,) = notebooks.write_students([path])
     assert student == tmp_path / "student" / "01_x.ipynb" and path.read_bytes() == before
-    assert "42" not in student.read_text() and "the answer" not in student.read_text()
+    # no bare number: a cell's random id may hold any two digits
+    assert not any(text in student.read_text() for text in ("forty-two", "x = 42", "the answer"))
     assert json.loads(student.read_text())["cells"][1]["execution_count"] is None
     assert student.read_text() == notebooks.student_version(path)  # the same each time
