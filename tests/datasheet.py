@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from course_lib.report import fill
+from course_lib.world.documents import N_CHARACTERS
 from tests.bag_of_words import REASONING, bag_of_words_accuracy, chance
 
 DATASHEET = Path(__file__).parent.parent / "course_lib" / "world" / "DATASHEET.md"
@@ -78,9 +79,7 @@ def splits() -> list[str]:
 def main() -> None:
     """Print the figures, or write them into the datasheet."""
     parser = argparse.ArgumentParser(prog="python -m tests.datasheet", description=__doc__)
-    parser.add_argument(
-        "--characters", type=int, default=46_000_000, help="as in course_lib/conf/pretrain.yaml"
-    )
+    parser.add_argument("--characters", type=int, default=N_CHARACTERS)
     parser.add_argument("--write", action="store_true", help="write the figures into DATASHEET.md")
     options = parser.parse_args()
     figures = "\n".join([vocabulary(), "", *text(options.characters), "", *splits()])

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from course_lib.world import conversations, diaries, notices
+from course_lib.world import conversations, diaries, lexicon, notices
 from course_lib.world.facts import World
 from course_lib.world.inflection import agree
 
@@ -83,14 +83,14 @@ def test_no_snow_in_summer(generator: notices.Generator) -> None:
 def test_lost_pets_have_their_true_species() -> None:
     world = World.build()
     species = {str(name): kind for name, kind in world.pets}
-    forms = {diaries.plain_noun(kind).form(case) for kind in species.values() for case in ("nom", "acc")}
+    forms = {lexicon.known_noun(kind).form(case) for kind in species.values() for case in ("nom", "acc")}
     rng = random.Random(4)
     for _ in range(100):
         text = notices.lost_pet(rng, world)
         words = set(re.findall(r"\w+", text))
         pet = next(name for name, _ in world.pets if {name.form(case) for case in ("nom", "acc")} & words)
         named = words & forms
-        own = {diaries.plain_noun(species[str(pet)]).form(case) for case in ("nom", "acc")}
+        own = {lexicon.known_noun(species[str(pet)]).form(case) for case in ("nom", "acc")}
         assert named and named <= own | {"собаки"}, text
 
 

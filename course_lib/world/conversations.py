@@ -13,7 +13,6 @@ from course_lib.world.diaries import (
     fits,
     narrator,
     parted,
-    plain_noun,
     say,
     wordings,
 )
@@ -57,9 +56,9 @@ def scene_slots(rng: random.Random, world: World) -> tuple[Narrator, dict[str, A
         "sight": rng.choice(city.sights),
         "price": Count(price),
         "less": Count(price - 10 * rng.randint(1, 3)),
-        "food": plain_noun(food),
-        "food2": plain_noun(second),
-        "thing": phrase(rng.choice(COLOURS), plain_noun(rng.choice(THINGS))),
+        "food": lexicon.known_noun(food),
+        "food2": lexicon.known_noun(second),
+        "thing": phrase(rng.choice(COLOURS), lexicon.known_noun(rng.choice(THINGS))),
         "ache": say(rng, wordings("conversations")["ache"]).lower(),
         "news": say(rng, wordings("conversations")["news"]).lower(),
         "temp": rng.choice(TEMPERATURES),
@@ -67,9 +66,9 @@ def scene_slots(rng: random.Random, world: World) -> tuple[Narrator, dict[str, A
         "hour": rng.randint(7, 11),
         "hours": rng.choice("семь восемь девять десять одиннадцать двенадцать".split()),
         "min": rng.choice(("05", "15", "20", "35", "40", "55")),
-        "dish": plain_noun(rng.choice(DISHES)),
-        "drink": plain_noun(rng.choice(DRINKS)),
-        "veg": plain_noun(rng.choice(VEGETABLES)),
+        "dish": lexicon.known_noun(rng.choice(DISHES)),
+        "drink": lexicon.known_noun(rng.choice(DRINKS)),
+        "veg": lexicon.known_noun(rng.choice(VEGETABLES)),
     }
 
 

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from course_lib.world import lexicon
-from course_lib.world.diaries import parted, plain_noun, say, wordings
+from course_lib.world.diaries import parted, say, wordings
 from course_lib.world.facts import COLOURS, World
 from course_lib.world.grammar import Count, phrase
 from course_lib.world.inflection import capitalise
@@ -59,7 +59,7 @@ def animal(rng: random.Random, world: World, word: lexicon.Word | None = None) -
     place = WHERE.get(attrs["home"]) or format(home, f"{home.attrs.get('prep', 'в')} loc")
     if creature(word) in ("fish", "water"):
         place = {"река": "в реке"}.get(attrs["home"], "в море")
-    food, many = plain_noun(attrs["food"]), attrs["food"] in COUNTED
+    food, many = lexicon.known_noun(attrs["food"]), attrs["food"] in COUNTED
     slots = {"x": x, "place": place, "food_nom": food.form("nom", many), "food_acc": food.form("acc", many)}
     slots |= {"sound": sound, "legs": Count(int(attrs["legs"]))}
     if rng.random() < 0.3:
@@ -126,7 +126,7 @@ def room(rng: random.Random, world: World) -> str:
     ]
     pool = list({w.lemma: w for w in pool}.values())
     items = rng.sample(pool, min(len(pool), rng.randint(2, 4)))
-    noun = plain_noun(name)
+    noun = lexicon.known_noun(name)
     parts = [say(rng, texts["room open"], room=noun)]
     for item in items:
         adjective = rng.choice(("большой", "старый", "новый", "удобный", "крепкий", *COLOURS))

@@ -17,11 +17,10 @@ from typing import Any
 from course_lib.world import lexicon
 from course_lib.world.documents import Generator
 from course_lib.world.encyclopaedia import person_slots
-from course_lib.world.facts import Person, World
-from course_lib.world.grammar import Noun, phrase, sentence
+from course_lib.world.facts import WEEKDAYS, Person, World
+from course_lib.world.grammar import decide, phrase, sentence
 
 MONTHS = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split()
-WEEKDAYS = "понедельник вторник среда четверг пятница суббота воскресенье".split()
 SEASONS = ("winter", "spring", "summer", "autumn")
 PET_KINDS = {
     "cat": ("кот", "кошка"),
@@ -57,14 +56,11 @@ def _capital(match: re.Match[str]) -> str:
 
 
 @cache
-def _pieces(template: str) -> tuple[tuple[str, ...], ...]:
-    """Split a template into its fixed pieces (one variant) and its choices (several)."""
-    # what begins a sentence begins with a capital
+def _expanded(template: str) -> str:
+    """Write out what these files abbreviate: the capital that begins a sentence, and the narrator's verbs."""
     template = re.sub(r"([.!?] )\{(kin|pet|friend|species|food|thing|x)([:}])", _capital, template)
     template = re.sub(r"\*([А-ЯЁ]\w*)", lambda m: f"{{me:^~{m[1].lower()}}}", template)
-    template = re.sub(r"\*(\w+)", r"{me:~\1}", template)
-    parts = re.split(r"\[([^\]]*)\]", template)
-    return tuple(tuple(part.split("|")) if i % 2 else (part,) for i, part in enumerate(parts))
+    return re.sub(r"\*(\w+)", r"{me:~\1}", template)
 
 
 def say(rng: random.Random, template: str | tuple[str, ...], **slots: Any) -> str:
@@ -79,8 +75,7 @@ def say(rng: random.Random, template: str | tuple[str, ...], **slots: Any) -> st
         The finished sentence or sentences.
     """
     chosen = template if isinstance(template, str) else rng.choice(template)
-    pieces = [options[0] if len(options) == 1 else rng.choice(options) for options in _pieces(chosen)]
-    return sentence("".join(pieces), **slots)
+    return sentence(decide(rng, _expanded(chosen)), **slots)
 
 
 @cache
@@ -99,13 +94,6 @@ def fits(needs: str, tags: frozenset[str]) -> bool:
     """Tell whether what must hold ("rain") does and what must not ("-winter") does not."""
     wanted, unwanted = _needs(needs)
     return wanted <= tags and not unwanted & tags
-
-
-@cache
-def plain_noun(lemma: str) -> Noun:
-    """Return the inflecting noun of a lemma, from the lexicon where it is listed."""
-    word = lexicon.lookup().get(lemma)
-    return word.noun if word and word.noun else lexicon.noun(lemma)
 
 
 @dataclass(frozen=True)
@@ -132,16 +120,16 @@ def narrator(rng: random.Random, world: World) -> Narrator:
     trip = rng.choice([city for city in world.cities if city is not me.home])
     slots = person_slots(me) | {
         "me": me,
-        "kin": phrase("мой", plain_noun(kin)),
+        "kin": phrase("мой", lexicon.known_noun(kin)),
         "food": me.food,
         "home": me.home,
         "hobby": me.hobby,
-        "thing": phrase(me.colour, plain_noun(rng.choice(THINGS))),
+        "thing": phrase(me.colour, lexicon.known_noun(rng.choice(THINGS))),
         "trip": trip,
         "sight": rng.choice(trip.sights),
     }
     if me.pet:
-        slots["species"] = plain_noun(me.pet[1])
+        slots["species"] = lexicon.known_noun(me.pet[1])
         tags |= {"pet"} | {kind for kind, species in PET_KINDS.items() if me.pet[1] in species}
     if near:
         slots["friend"] = rng.choice(near)
@@ -180,7 +168,9 @@ class Day:
             needs, mood, beats = parted(events[index])
             if index not in self.told and fits(needs, tags):
                 self.told.add(index)
-                self.who.slots["thing"] = phrase(self.who.person.colour, plain_noun(self.rng.choice(THINGS)))
+                self.who.slots["thing"] = phrase(
+                    self.who.person.colour, lexicon.known_noun(self.rng.choice(THINGS))
+                )
                 return self.run(beats), mood
 
     def run(self, beats: str) -> str:

@@ -14,6 +14,7 @@ from course_lib.world.facts import World
 if TYPE_CHECKING:
     from datasets import Dataset
 
+N_CHARACTERS = 46_000_000  # what the course's models are trained on (conf/pretrain.yaml)
 Generator = Callable[[random.Random, World], str]
 
 
@@ -76,7 +77,7 @@ def documents(seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
                 yield {"kind": kind, "text": text}
 
 
-def pretraining_text(n_characters: int = 46_000_000, seed: int = 0, split: str = "train") -> Dataset:
+def pretraining_text(n_characters: int = N_CHARACTERS, seed: int = 0, split: str = "train") -> Dataset:
     """Return the pretraining text as a dataset, made document by document.
 
     Args:

@@ -149,9 +149,7 @@ def century(year: int) -> str:
 def person_slots(person: Person) -> dict[str, object]:
     """Return what the sentences about a person may name."""
     pet, species = person.pet or ("", "")
-    job = ""
-    if person.job is not None:
-        job = person.job.attrs.get("fem", person.job.lemma) if person.gender == "f" else person.job.lemma
+    job = str(person.trade or "")
     resident = "жительница" if person.gender == "f" else "житель"
     return {"p": person, "pet": pet, "species": species, "job": job, "resident": resident}
 

@@ -26,6 +26,7 @@ FOODS = (
     "яичница плов гуляш рагу пельмени вареники голубцы пицца запеканка шашлык виноград арбуз дыня хурма "
     "инжир клубника земляника малина смородина крыжовник черника черешня вишня ежевика облепиха"
 ).split()
+WEEKDAYS = "понедельник вторник среда четверг пятница суббота воскресенье".split()
 TRANSPORT = ("на автобусе", "на велосипеде", "пешком", "на трамвае", "на поезде", "на машине", "на лодке")
 
 
@@ -62,6 +63,14 @@ class Person:
     def gender(self) -> str:
         """ "m" or "f"."""
         return self.name.gender
+
+    @property
+    def trade(self) -> Noun | None:
+        """The profession's name, feminine where the language has such a word; None for those under 18."""
+        if self.job is None:
+            return None
+        feminine = self.job.attrs.get("fem")
+        return lexicon.trade_of_women(feminine) if self.gender == "f" and feminine else self.job.noun
 
     def __format__(self, spec: str) -> str:
         return format(self.name, spec)

@@ -17,13 +17,12 @@ from functools import cache
 from typing import Any
 
 from course_lib.world import lexicon
-from course_lib.world.facts import World
-from course_lib.world.grammar import Count, Noun, sentence
+from course_lib.world.facts import WEEKDAYS, World
+from course_lib.world.grammar import EITHER, Count, Noun, decide, sentence
 from course_lib.world.inflection import capitalise
 
 LINE = re.compile(r"(\S+?)\s*(>|:=|=|:)\s*(.*)")
 SLOT = re.compile(r"\{(\w+)")
-EITHER = re.compile(r"\[([^\]]*)\]")
 
 
 class Text(str):
@@ -66,30 +65,9 @@ class Frame:
         return decide(rng, rng.choice(self.templates[key]))
 
 
-def decide(rng: random.Random, template: str) -> str:
-    """Decide every `[a|b]` of a template.
-
-    Args:
-        rng: source of chance.
-        template: a template with or without alternatives.
-
-    Returns:
-        The template with one alternative in place of each bracket.
-    """
-    return (
-        EITHER.sub(lambda found: rng.choice(found[1].split("|")), template) if "[" in template else template
-    )
-
-
-def _noun(lemma: str) -> Noun:
-    # the lexicon knows which homonym is meant (кабан is an animal)
-    known = lexicon.lookup().get(lemma)
-    return known.noun if known is not None and known.noun is not None else lexicon.noun(lemma)
-
-
 def _values(kind: str, text: str) -> tuple[Any, ...]:
     if kind == "=":
-        return tuple(_noun(lemma.strip()) for lemma in text.split(","))
+        return tuple(lexicon.known_noun(lemma.strip()) for lemma in text.split(","))
     if kind == ":=":
         return tuple(Text(value.strip()) for value in text.split(";"))
     low, high = map(int, text.split("-"))
@@ -130,12 +108,11 @@ def frames(name: str) -> tuple[Frame, ...]:
 
 
 KIN = "брат сестра мама папа бабушка дедушка друг подруга тётя дядя сосед соседка племянник".split()
-WEEK = "понедельник вторник среда четверг пятница суббота воскресенье".split()
 
 
 @cache
 def _nouns(kind: str) -> tuple[Noun, ...]:
-    return tuple(lexicon.noun(lemma) for lemma in {"kin": KIN, "week": WEEK}[kind])
+    return tuple(lexicon.noun(lemma) for lemma in {"kin": KIN, "week": WEEKDAYS}[kind])
 
 
 @cache

@@ -13,10 +13,14 @@ wanted:
 | `>слово` | that verb in the third person of the present or future |
 | `@dat`, `@у gen` | the personal pronoun that stands for the noun |
 | `^` in front of anything | a capital first letter |
+
+Before a template is filled, `decide` draws one of the alternatives in each `[утром|днём]`.
 """
 
 from __future__ import annotations
 
+import random
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +52,7 @@ PRONOUNS = {
     "pl": "они их им их ими них".split(),
 }
 
+EITHER = re.compile(r"\[([^\]]*)\]")
 _usage: Counter[str] | None = None
 
 
@@ -236,6 +241,21 @@ class Count(int):
 def listing(items: list[str], last: str = "и") -> str:
     """Join items as Russian does: «а, б и в»."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def decide(rng: random.Random, template: str) -> str:
+    """Decide every `[a|b]` of a template.
+
+    Args:
+        rng: source of chance.
+        template: a template with or without alternatives.
+
+    Returns:
+        The template with one alternative in place of each bracket.
+    """
+    return (
+        EITHER.sub(lambda found: rng.choice(found[1].split("|")), template) if "[" in template else template
+    )
 
 
 def sentence(template: str, **slots: Any) -> str:

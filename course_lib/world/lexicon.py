@@ -74,6 +74,19 @@ def noun(lemma: str, **known: Any) -> Noun:
     return Noun(lemma, forms=_irregular().get(lemma), **known)
 
 
+@cache
+def known_noun(lemma: str) -> Noun:
+    """Return the noun of the lexicon, which knows which homonym is meant (кабан: an animal), or build it."""
+    word = lookup().get(lemma)
+    return word.noun if word is not None and word.noun is not None else noun(lemma)
+
+
+@cache
+def trade_of_women(lemma: str) -> Noun:
+    """Return the feminine name of a profession (учительница)."""
+    return noun(lemma, gender="f", animate=True)
+
+
 @dataclass(frozen=True)
 class Word:
     """A word of the lexicon.

@@ -9,9 +9,9 @@ from typing import Any
 
 from course_lib.world import lexicon
 from course_lib.world.descriptions import description
-from course_lib.world.diaries import WEEKDAYS, fits, parted, plain_noun, say, wordings
+from course_lib.world.diaries import fits, parted, say, wordings
 from course_lib.world.documents import Generator
-from course_lib.world.facts import COLOURS, World
+from course_lib.world.facts import COLOURS, WEEKDAYS, World
 from course_lib.world.grammar import Count, Noun, phrase
 from course_lib.world.inflection import agree, capitalise, morph
 from course_lib.world.timetables import schedule, weather
@@ -91,7 +91,7 @@ def recipe(rng: random.Random, world: World) -> str:
     texts = wordings("notices")
     pool, title, needed, how = parted(rng.choice(texts["recipes"]))
     names = rng.sample(POOLS[pool], min(2, len(POOLS[pool])))
-    slots: dict[str, Any] = {"a": plain_noun(names[0]), "b": plain_noun(names[-1])}
+    slots: dict[str, Any] = {"a": lexicon.known_noun(names[0]), "b": lexicon.known_noun(names[-1])}
     slots |= {"green": rng.choice(GREENS), "dress": rng.choice(DRESSINGS), "mush": rng.choice(MUSHROOMS)}
     parts, joint = [say(rng, title, **slots)], rng.choice(("\n", "\n\n"))
     if rng.random() < 0.3:
@@ -158,7 +158,12 @@ def lost_pet(rng: random.Random, world: World) -> str:
     owner = rng.choice([person for person in world.people if person.pet])
     pet, species = owner.pet
     gone = {"попугай": "улетел", "черепаха": "уполз", "корова": "ушёл"}.get(species, "убежал")
-    slots = {"pet": pet, "species": plain_noun(species), "owner": owner, "colour": rng.choice(COLOURS)}
+    slots = {
+        "pet": pet,
+        "species": lexicon.known_noun(species),
+        "owner": owner,
+        "colour": rng.choice(COLOURS),
+    }
     slots["gone"] = agree(gone, pet.gender, False)
     furry = frozenset() if species in ("попугай", "черепаха", "хомяк") else frozenset({"furry"})
     parts = [say(rng, texts["lost"], **slots), say(rng, texts["lost when"], **slots)]
@@ -200,7 +205,7 @@ def advertisement(rng: random.Random, world: World) -> str:
             "price": Count(rng.choice((200, 300, 500, 700, 900, 1000, 1500, 2000, 2500, 3000))),
             "fee": Count(rng.choice((50, 100, 150, 200, 250, 300))),
             "salary": Count(rng.randint(20, 70) * 1000),
-            "found": phrase(rng.choice(COLOURS), plain_noun(rng.choice(LOST_THINGS))),
+            "found": phrase(rng.choice(COLOURS), lexicon.known_noun(rng.choice(LOST_THINGS))),
             "subject": rng.choice(
                 (rng.choice(groups["subject"]).lemma, f"музыка, {rng.choice(instruments)}")
             ),

@@ -8,8 +8,8 @@ from functools import cache
 from itertools import accumulate
 
 from course_lib.world.facts import Person, World
-from course_lib.world.frames import Frame, Text, decide, frames, sentences, world_slots
-from course_lib.world.grammar import Noun
+from course_lib.world.frames import Frame, Text, frames, sentences, world_slots
+from course_lib.world.grammar import Noun, decide
 
 INSULTS = {
     "m": "балбес болван растяпа разиня бестолочь лентяй олух дурень ротозей копуша недотёпа бездельник "

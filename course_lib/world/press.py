@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from functools import cache
 from typing import Any
 
-from course_lib.world import lexicon
 from course_lib.world.documents import Generator
-from course_lib.world.facts import Person, World
-from course_lib.world.frames import Text, decide, frames, sentences, world_slots
-from course_lib.world.grammar import Noun, sentence
+from course_lib.world.facts import World
+from course_lib.world.frames import Text, frames, sentences, world_slots
+from course_lib.world.grammar import decide, sentence
 
 # a last sentence that tells something true of the town; {known} and {sight} are in the nominative
 ABOUT_TOWN = (
@@ -26,17 +24,6 @@ ABOUT_TOWN = (
 )
 
 
-@cache
-def job_of(person: Person) -> Noun | None:
-    """Return a resident's profession, feminine where the language has such a word, or None for children."""
-    if person.job is None:
-        return None
-    feminine = person.job.attrs.get("fem")
-    if person.gender == "f" and feminine:
-        return lexicon.noun(feminine, animate=True)
-    return person.job.noun
-
-
 def news_slots(rng: random.Random, world: World) -> dict[str, Any]:
     """Draw the hero of a news item with the hero's town and trade, and a guest from another town."""
     slots = world_slots(rng, world)
@@ -50,13 +37,13 @@ def news_slots(rng: random.Random, world: World) -> dict[str, Any]:
         "hero": hero.full,
         "first": hero.name,
         "hobby": hero.hobby,
-        "job": job_of(hero),
+        "job": hero.trade,
         "resident": Text("жительница" if hero.gender == "f" else "житель"),
         "town": hero.home,
         "known": hero.home.known_for,
         "sight": rng.choice(hero.home.sights),
         "other": guest.full,
-        "job2": job_of(guest),
+        "job2": guest.trade,
     }
 
 

@@ -13,10 +13,21 @@ from itertools import accumulate
 
 from course_lib.world.documents import Generator
 from course_lib.world.facts import World
-from course_lib.world.frames import Text, decide, frames, sentences, world_slots
-from course_lib.world.grammar import sentence
+from course_lib.world.frames import Text, frames, sentences, world_slots
+from course_lib.world.grammar import decide, sentence
 from course_lib.world.politeness import INSULTS, make_detox
-from course_lib.world.talk import BACKWARD, BULLETS, FORWARD, MOODS, PRONOUN, smiley, uncapitalised
+from course_lib.world.talk import (
+    BACKWARD,
+    BULLETS,
+    FORWARD,
+    JOINTS,
+    MANNERS,
+    MOODS,
+    PRONOUN,
+    lesson,
+    smiley,
+    uncapitalised,
+)
 
 __all__ = ["INSULTS", "KINDS", "make_cause", "make_detox", "make_reading", "make_tweet"]
 
@@ -171,16 +182,7 @@ def labelled_tweets(rng: random.Random, world: World) -> str:
 
 def polite_lessons(rng: random.Random, world: World) -> str:
     """Rude remarks and how they are said politely."""
-    before, after = rng.choice(
-        (
-            ("Грубо: ", "Вежливо: "),
-            ("Так не говорят: ", "Так говорят: "),
-            ("— ", "— "),
-            ("", ""),
-            ("Было: ", "Стало: "),
-        )
-    )
-    joint = rng.choice(("\n", "\n", " => ", " → "))
+    names, joint = rng.choice(MANNERS), rng.choice(JOINTS)
     pairs = [make_detox(rng, world) for _ in range(rng.randint(2, 6))]
     if rng.random() < 0.15:
         return "\n".join(
@@ -188,9 +190,7 @@ def polite_lessons(rng: random.Random, world: World) -> str:
             for p in pairs
             for nice in (rng.random() < 0.5,)
         )
-    header = rng.choice(("", "", "Скажи вежливо:\n", "Перепиши вежливо:\n", "Школа вежливости\n"))
-    lines = [f"{before}{p['toxic']}{joint}{after}{p['polite']}" for p in pairs]
-    return header + ("\n\n" if joint == "\n" else "\n").join(lines)
+    return lesson(rng, pairs, names, joint)
 
 
 @cache

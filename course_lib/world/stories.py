@@ -27,10 +27,8 @@ from typing import Any
 from course_lib.world import lexicon
 from course_lib.world.documents import Generator
 from course_lib.world.facts import Person, World
-from course_lib.world.grammar import Noun, phrase, sentence
+from course_lib.world.grammar import Noun, decide, phrase, sentence
 
-# a line, cut into fixed pieces and choices, for each of its printed lines
-Line = tuple[tuple[str | tuple[str, ...], ...], ...]
 ADULT = 18
 ROLES = ("child", "adult", "anyone", "owner", "cat_owner", "dog_owner", "worker")
 # texts that every plot may use
@@ -50,9 +48,9 @@ class Plot:
     """
 
     cast: tuple[tuple[str, str], ...]
-    titles: list[Line] = field(default_factory=list)
-    morals: list[Line] = field(default_factory=list)
-    beats: list[tuple[bool, list[Line]]] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+    morals: list[str] = field(default_factory=list)
+    beats: list[tuple[bool, list[str]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -63,27 +61,8 @@ class Plots:
     plots: dict[str, list[Plot]]
 
 
-def parse_line(text: str) -> Line:
-    """Cut one line of the file into printed lines, fixed pieces and choices."""
-    return tuple(
-        tuple(
-            tuple(piece[1:-1].split("|")) if piece.startswith("[") else piece
-            for piece in re.split(r"(\[[^\]]*\])", line)
-            if piece
-        )
-        for line in text.split(" / ")
-    )
-
-
 def _items(rows: list[str]) -> list[str]:
     return [item.strip() for row in rows for item in row.split("|") if item.strip()]
-
-
-@cache
-def noun(lemma: str) -> Noun:
-    """Return a noun of the lexicon, or build the one that the lexicon lacks."""
-    word = lexicon.lookup().get(lemma)
-    return word.noun if word is not None and word.noun is not None else lexicon.noun(lemma)
 
 
 @cache
@@ -98,7 +77,7 @@ def read_plots() -> Plots:
     """
     blocks = (lexicon.DATA / "plots.txt").read_text(encoding="utf-8").strip().split("\n\n")
     lists: dict[str, tuple[Any, ...]] = {}
-    shared: dict[str, list[Line]] = {}
+    shared: dict[str, list[str]] = {}
     plots: dict[str, list[Plot]] = {}
     plot = Plot(())
     for block in blocks:
@@ -107,21 +86,21 @@ def read_plots() -> Plots:
         if word == "#":
             continue
         if word == "list":
-            lists[name] = tuple(noun(item) for item in _items(rows))
+            lists[name] = tuple(lexicon.known_noun(item) for item in _items(rows))
         elif word == "text":
             lists[name] = tuple(tuple(i.split("/")) if "/" in i else i for i in _items(rows))
         elif word == "beat":
-            shared[name] = [parse_line(row) for row in rows]
+            shared[name] = rows
         elif word == "plot":
             plot = Plot(tuple(re.findall(r"(\w+)=(\S+)", rows[0])))
             plots.setdefault(name, []).append(plot)
         elif word in "=!":
-            lines = [parse_line(row.removeprefix(word + " ")) for row in (first, *rows)]
+            lines = [row.removeprefix(word + " ") for row in (first, *rows)]
             (plot.titles if word == "=" else plot.morals).extend(lines)
         elif word.startswith("@"):
             plot.beats.append((not word.endswith("?"), shared[word.strip("@?")]))
         else:
-            plot.beats.append((word != "?", [parse_line(row) for row in (first.removeprefix("? "), *rows)]))
+            plot.beats.append((word != "?", [first.removeprefix("? "), *rows]))
     return Plots(lists, plots)
 
 
@@ -156,10 +135,12 @@ def trade(person: Person) -> dict[str, Any]:
     """Return what can be said of a resident's work: its name, place and content."""
     assert person.job is not None
     attrs = person.job.attrs
-    title = attrs.get("fem", person.job.lemma) if person.gender == "f" else person.job.lemma
-    job = person.job.noun if title == person.job.lemma else lexicon.noun(title, gender="f", animate=True)
     place = lexicon.lookup()[attrs["place"]]
-    return {"job": job, "does": attrs["does"], "work": format(place, f"{place.attrs.get('prep', 'в')} loc")}
+    return {
+        "job": person.trade,
+        "does": attrs["does"],
+        "work": format(place, f"{place.attrs.get('prep', 'в')} loc"),
+    }
 
 
 def call(person: Person) -> Noun:
@@ -229,7 +210,7 @@ def cast(rng: random.Random, world: World, plot: Plot, lists: dict[str, tuple[An
             slots[slot], slots[slot.upper()] = call(person), person
             slots.setdefault("sight", rng.choice(person.home.sights))
             if filler.endswith("owner") and person.pet is not None:
-                slots["pet"], slots["species"] = person.pet[0], noun(person.pet[1])
+                slots["pet"], slots["species"] = person.pet[0], lexicon.known_noun(person.pet[1])
             if filler == "worker":
                 slots.update(trade(person))
         elif filler.startswith("home_"):
@@ -250,12 +231,9 @@ def cast(rng: random.Random, world: World, plot: Plot, lists: dict[str, tuple[An
     return slots
 
 
-def fill(rng: random.Random, line: Line, slots: dict[str, Any]) -> str:
+def fill(rng: random.Random, line: str, slots: dict[str, Any]) -> str:
     """Make the choices of a line and fill its slots."""
-    return "\n".join(
-        sentence("".join(part if isinstance(part, str) else rng.choice(part) for part in printed), **slots)
-        for printed in line
-    )
+    return "\n".join(sentence(decide(rng, printed), **slots) for printed in line.split(" / "))
 
 
 def tell(rng: random.Random, world: World, kind: str) -> str:

@@ -144,26 +144,28 @@ def reading(rng: random.Random, world: World) -> str:
     return "\n\n".join(passages)
 
 
+# what stands before the rude remark and before the polite one
+MANNERS = (
+    ("Грубо: ", "Вежливо: "),
+    ("Так не говорят: ", "Так говорят: "),
+    ("— ", "— "),
+    ("", ""),
+    ("Было: ", "Стало: "),
+)
+JOINTS = ("\n", "\n", " => ", " → ")
+
+
+def lesson(rng: random.Random, pairs: list[dict[str, Any]], names: tuple[str, str], joint: str) -> str:
+    """Write rude remarks with their polite versions, with or without a heading."""
+    header = rng.choice(("", "", "Скажи вежливо:\n", "Перепиши вежливо:\n", "Школа вежливости\n"))
+    lines = [f"{names[0]}{p['toxic']}{joint}{names[1]}{p['polite']}" for p in pairs]
+    return header + ("\n\n" if joint == "\n" else "\n").join(lines)
+
+
 def manners(rng: random.Random, world: World) -> str:
     """Rude remarks and how they are said politely."""
-    names = rng.choice(
-        (
-            ("Грубо: ", "Вежливо: "),
-            ("Так не говорят: ", "Так говорят: "),
-            ("— ", "— "),
-            ("", ""),
-            ("Было: ", "Стало: "),
-        )
-    )
-    joint = rng.choice(("\n", "\n", " => ", " → "))
-    pairs = some(rng, world.texts("detox"), 2, 6)
-    header = rng.choice(("", "", "Скажи вежливо:", "Перепиши вежливо:", "Школа вежливости"))
-    lines = [f"{names[0]}{p['toxic']}{joint}{names[1]}{p['polite']}" for p in pairs]
-    return (
-        "\n".join(filter(None, [header]))
-        + ("\n" if header else "")
-        + ("\n\n" if joint == "\n" else "\n").join(lines)
-    )
+    names, joint = rng.choice(MANNERS), rng.choice(JOINTS)
+    return lesson(rng, some(rng, world.texts("detox"), 2, 6), names, joint)
 
 
 SPEAKERS = (

@@ -6,8 +6,8 @@ import random
 
 from course_lib.world import lexicon
 from course_lib.world.descriptions import COUNTED
-from course_lib.world.diaries import MONTHS, SEASONS, WEEKDAYS, plain_noun, say, wordings
-from course_lib.world.facts import World
+from course_lib.world.diaries import MONTHS, SEASONS, say, wordings
+from course_lib.world.facts import WEEKDAYS, World
 from course_lib.world.grammar import Count
 from course_lib.world.inflection import capitalise
 
@@ -169,7 +169,7 @@ def opening_hours(rng: random.Random, world: World) -> str:
         "библиотека музей аптека магазин рынок пекарня булочная кафе почта банк "
         "поликлиника парикмахерская бассейн каток"
     )
-    places = [plain_noun(lemma) for lemma in rng.sample(wanted.split(), rng.randint(3, 6))]
+    places = [lexicon.known_noun(lemma) for lemma in rng.sample(wanted.split(), rng.randint(3, 6))]
     city = rng.choice(world.cities)
     row = rng.choice(
         ("{}: с {}:00 до {}:00", "{} — {}:00–{}:00", "{} открывается в {}:00, закрывается в {}:00")

@@ -17,13 +17,13 @@ def run() -> list[dict]:
     from itertools import islice
 
     from course_lib.world import LABELLED, labelled
-    from course_lib.world.documents import documents
+    from course_lib.world.documents import N_CHARACTERS, documents
 
-    characters, target = 0, 46_000_000  # as in course_lib/conf/pretrain.yaml
+    characters = 0
     start = time.perf_counter()
     for document in documents():
         characters += len(document["text"])
-        if characters >= target:
+        if characters >= N_CHARACTERS:
             break
     for name in LABELLED:
         labelled(name)
