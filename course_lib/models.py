@@ -7,20 +7,15 @@ to run a notebook on another scale (`COURSE_PROFILE=colab`). The deck's list of 
 from __future__ import annotations
 
 import difflib
-import errno
 import json
 import os
-import shutil
-import socket
-import tempfile
-import urllib.parse
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
+from course_lib.hub import hub_answers, why
+from course_lib.quiet import quiet
 from course_lib.registry import MODELS, ModelCard
 
-__all__ = ["MODELS", "OWN", "PROFILES", "ModelCard", "hub_configs", "load_lm", "profile", "save_lm"]
+__all__ = ["MODELS", "OWN", "PROFILES", "ModelCard", "hub_configs", "load_lm", "profile"]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 HUB_CONFIGS = Path(__file__).parent / "hub_configs"
@@ -133,22 +128,6 @@ def pick_dtype(device: str, dtype=None, capability: tuple[int, int] | None = Non
     return wish or (torch.bfloat16 if modern else torch.float16)
 
 
-@contextmanager
-def quiet():
-    """Keeps transformers from talking (progress bars, reports), then gives it its voice back."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-
-
 def _folder(name: str | Path) -> Path | None:
     """Finds the folder that a name means; None means that it can only be on the Hub."""
     text, path = str(name), Path(name).expanduser()
@@ -193,41 +172,19 @@ def _from_hub(name: str, revision: str | None, device: str, dtype):
         f"'{name}' is neither a folder nor in the local cache, and the Hub is out of reach: "
         "go online, or use 'tiny', which needs no network."
     )
-    if try_to_load_from_cache(name, "config.json", revision=revision) is None and not _hub_answers():
+    if try_to_load_from_cache(name, "config.json", revision=revision) is None and not hub_answers():
         raise ValueError(away)
     try:
         AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        causes, cause = [], error
-        while cause is not None and cause not in causes:
-            causes.append(cause)
-            cause = cause.__cause__ or cause.__context__
-        if any(isinstance(cause, GatedRepoError) for cause in causes):
-            raise ValueError(f"'{name}' is gated: accept its licence on the Hub and log in first.") from None
-        if any(isinstance(cause, RevisionNotFoundError) for cause in causes):
-            raise ValueError(f"'{name}' has no revision '{revision}' on the Hub.") from None
-        if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
-            raise ValueError(_unknown(name)) from None
-        if isinstance(error, OSError):
-            raise ValueError(away) from None
-        raise
+        reasons = {
+            GatedRepoError: f"'{name}' is gated: accept its licence on the Hub and log in first.",
+            RevisionNotFoundError: f"'{name}' has no revision '{revision}' on the Hub.",
+            RepositoryNotFoundError: _unknown(name),
+            OSError: away,
+        }
+        raise ValueError(why(error, reasons)) from None
     return _load(name, {"revision": revision}, device, dtype)
-
-
-def _hub_answers(seconds: float = 5.0) -> bool:
-    """Knocks at the Hub's door, because its own client would go on trying for half a minute."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    url = urllib.parse.urlsplit(constants.ENDPOINT)
-    if urllib.request.getproxies().get(url.scheme):  # the way leads through a proxy: let the client find out
-        return True
-    try:
-        with socket.create_connection((url.hostname, url.port or 443), timeout=seconds):
-            return True
-    except OSError:
-        return False
 
 
 def _load(source: str | Path, options: dict, device: str, dtype):
@@ -296,60 +253,3 @@ def _random(name: str, device: str, dtype):
             except (OSError, ValueError):  # not in the cache
                 continue
     return _finish(model, tokenizer, device)
-
-
-def save_lm(model, tokenizer, folder: str | Path, dtype=None) -> Path:
-    """Saves a model whole or not at all: writes into a hidden folder beside the target, then renames it.
-
-    Args:
-        model: a `transformers` model.
-        tokenizer: its tokenizer, or None.
-        folder: where to; what is there already is replaced, once the new one is complete.
-        dtype: torch dtype or name to store the weights in (the model is not changed); None keeps theirs.
-
-    Returns:
-        The folder.
-
-    Raises:
-        OSError: the disk is full or not writable; the target is then as it was before.
-    """
-    import torch
-    from safetensors import SafetensorError
-
-    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
-    folder = Path(folder).absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        with quiet():
-            state, seen = None, {}
-            if dtype is not None:  # tied tensors stay one tensor, so that they are stored once
-                for tensor in model.state_dict().values():
-                    seen.setdefault(tensor.data_ptr(), tensor.to(dtype))
-                state = {key: seen[tensor.data_ptr()] for key, tensor in model.state_dict().items()}
-            new = work / "new"
-            model.save_pretrained(new, state_dict=state)
-            if dtype is not None:
-                settings = json.loads((new / "config.json").read_text(encoding="utf-8"))
-                settings["dtype"] = str(dtype).removeprefix("torch.")
-                (new / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            if tokenizer is not None:
-                tokenizer.save_pretrained(new)
-        if folder.exists():
-            os.replace(folder, work / "old")
-        try:
-            os.replace(new, folder)
-        except OSError:
-            if (work / "old").exists():
-                os.replace(work / "old", folder)
-            raise
-    except (OSError, SafetensorError) as error:
-        code = getattr(error, "errno", None)
-        full = code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or "os error 28" in str(error)
-        reason = "the disk is full" if full else str(error)
-        raise OSError(
-            code or errno.EIO, f"Saving to '{folder}' failed, {reason}; nothing was left behind"
-        ) from None
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return folder

@@ -192,7 +192,7 @@ def run(config: DictConfig) -> dict[str, Any]:
         OSError: the disk is full; what was saved before is as it was.
     """
     from course_lib.checkpointing import last_checkpoint
-    from course_lib.models import save_lm
+    from course_lib.saving import save_lm
     from course_lib.world.documents import pretraining_text
 
     folder = Path(config.folder)

@@ -63,8 +63,8 @@ def replay(
     from tqdm.auto import tqdm
     from transformers import PrinterCallback, TrainerCallback
 
-    from course_lib.models import quiet
     from course_lib.pretrain import blocks, make_trainer, new_model
+    from course_lib.quiet import quiet
     from course_lib.world.documents import pretraining_text
 
     whole = max(entry["step"] for entry in log["history"])

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from course_lib import models
-from course_lib.models import MODELS, PROFILES, hub_configs, load_lm, pick_dtype, profile, save_lm
+from course_lib.models import MODELS, PROFILES, hub_configs, load_lm, pick_dtype, profile
+from course_lib.saving import save_lm
 
 TEXT = ["Жила-была кошка.", "Кошка любила рыбу.", "Рыба жила в реке."]
 
@@ -234,7 +235,8 @@ def test_saving_keeps_the_model_and_halves_the_file(tiny, tmp_path):
 
 SAVE_WITH_LIMIT = """
 import resource, sys
-from course_lib.models import load_lm, save_lm
+from course_lib.models import load_lm
+from course_lib.saving import save_lm
 model, tokenizer = load_lm(sys.argv[1], device="cpu")
 resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -1,0 +1,69 @@
+"""Saving a model whole or not at all: a killed run or a full disk leaves what was there before."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from course_lib.quiet import quiet
+
+
+def save_lm(model, tokenizer, folder: str | Path, dtype=None) -> Path:
+    """Saves a model whole or not at all: writes into a hidden folder beside the target, then renames it.
+
+    Args:
+        model: a `transformers` model.
+        tokenizer: its tokenizer, or None.
+        folder: where to; what is there already is replaced, once the new one is complete.
+        dtype: torch dtype or name to store the weights in (the model is not changed); None keeps theirs.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OSError: the disk is full or not writable; the target is then as it was before.
+    """
+    import torch
+    from safetensors import SafetensorError
+
+    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    folder = Path(folder).absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        with quiet():
+            state, seen = None, {}
+            if dtype is not None:  # tied tensors stay one tensor, so that they are stored once
+                for tensor in model.state_dict().values():
+                    seen.setdefault(tensor.data_ptr(), tensor.to(dtype))
+                state = {key: seen[tensor.data_ptr()] for key, tensor in model.state_dict().items()}
+            new = work / "new"
+            model.save_pretrained(new, state_dict=state)
+            if dtype is not None:
+                settings = json.loads((new / "config.json").read_text(encoding="utf-8"))
+                settings["dtype"] = str(dtype).removeprefix("torch.")
+                (new / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            if tokenizer is not None:
+                tokenizer.save_pretrained(new)
+        if folder.exists():
+            os.replace(folder, work / "old")
+        try:
+            os.replace(new, folder)
+        except OSError:
+            if (work / "old").exists():
+                os.replace(work / "old", folder)
+            raise
+    except (OSError, SafetensorError) as error:
+        code = getattr(error, "errno", None)
+        full = code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or "os error 28" in str(error)
+        reason = "the disk is full" if full else str(error)
+        raise OSError(
+            code or errno.EIO, f"Saving to '{folder}' failed, {reason}; nothing was left behind"
+        ) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder

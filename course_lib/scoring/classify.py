@@ -1,0 +1,154 @@
+"""Classification by comparing losses: of the text given the label, of the label given the text, of both.
+
+Slides "How to solve tasks with the few-/zero-shot?": "select the label which corresponds to the prompt
+template with the lowest loss (perplexity)". The deck's template puts the label first, «Весёлый твит» + text,
+so that its loss is -log p(label words) - log p(text | label words): but for the first term a *channel* model
+(Min et al., 2022). Asking for the label after the text is its twin, the *direct* model p(label | text).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from course_lib.scoring.logprobs import Request, score
+from course_lib.scoring.templates import Example, Template, with_labels
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+NORMS = {
+    "sum": lambda scored: scored.logprob,
+    "token": lambda scored: scored.logprob / len(scored.token_ids),
+    "byte": lambda scored: scored.logprob / scored.n_bytes,
+}
+CALIBRATIONS = ("pmi", "contextual")
+CONTENT_FREE = ("N/A", "[MASK]", "")  # Zhao et al., 2021, section 5
+
+
+def label_scores(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template,
+    examples: Sequence[Example],
+    labels: Mapping,
+    *,
+    shots: Sequence[Example] | Sequence[Sequence[Example]] = (),
+    whole: bool = False,
+    norm: str = "sum",
+    calibrate: str | None = None,
+    **options,
+) -> np.ndarray:
+    """Score every label for every example.
+
+    The template decides which model it is: with the label in the target, the direct one, with the label in
+    the query and the text in the target, the channel model.
+
+    Args:
+        model: a causal language model.
+        tokenizer: its tokenizer.
+        template: its field `label` is filled with the words of each label in turn.
+        examples: the instances, each with its columns (examples,).
+        labels: what stands in an example's column `label` -> the words for it.
+        shots: solved examples: the same for all, or a list for each example.
+        whole: score query and target together, as the deck does, not the target alone.
+        norm: "sum", or the mean over "token"s or "byte"s where what is compared differs in length.
+        calibrate: None; "pmi", the gain over the score without an instance (Holtzman et al., 2021); or
+            "contextual", the gain over its belief about instances that say nothing (Zhao et al., 2021).
+        **options: those of `score`.
+
+    Returns:
+        Scores (examples, labels), the largest of which wins: log-probabilities, or means or gains of them.
+
+    Raises:
+        ValueError: labels that cannot be told apart, an unknown field, norm or calibration.
+    """
+    if norm not in NORMS:
+        raise ValueError(f"norm='{norm}' must be one of {', '.join(NORMS)}.")
+    each_its_own = bool(len(shots)) and not isinstance(shots[0], Mapping)
+    if calibrate is not None:
+        if calibrate not in CALIBRATIONS:
+            raise ValueError(f"calibrate='{calibrate}' must be one of {', '.join(CALIBRATIONS)}, or None.")
+        if each_its_own:
+            raise ValueError("Calibration compares with one prompt: give the same shots to all examples.")
+    requests = label_requests(template, examples, labels, shots, whole)
+    scored = score(model, tokenizer, requests, **options)
+    scores = np.array([NORMS[norm](one) for one in scored]).reshape(len(examples), len(labels))
+    if calibrate is None:
+        return scores
+    texts = ("",) if calibrate == "pmi" else CONTENT_FREE
+    silent = [dict.fromkeys(examples[0], text) for text in texts]
+    settings = {"shots": shots, "whole": whole, "norm": norm, **options}
+    base = label_scores(model, tokenizer, template, silent, labels, **settings)
+    if calibrate == "contextual":  # the mean of probabilities, each normalised over the labels
+        base = np.exp(base - np.logaddexp.reduce(base, axis=1, keepdims=True))
+        base = np.log(base.mean(0, keepdims=True))
+    return scores - base
+
+
+def label_requests(
+    template: Template,
+    examples: Sequence[Example],
+    labels: Mapping,
+    shots: Sequence[Example] | Sequence[Sequence[Example]] = (),
+    whole: bool = False,
+) -> list[Request]:
+    """Write what is to be scored: example by example, label by label (see `label_scores`).
+
+    Raises:
+        ValueError: no example, an unknown field, labels that cannot be told apart.
+    """
+    if not len(examples):
+        raise ValueError("There is no example to classify.")
+    template.check(examples[0])
+    each_its_own = bool(len(shots)) and not isinstance(shots[0], Mapping)
+    if each_its_own and len(shots) != len(examples):
+        raise ValueError(f"{len(shots)} lists of shots for {len(examples)} examples: give one for each.")
+    head = "" if each_its_own else template.head(in_words(shots, labels))
+    requests: list[Request] = []
+    for i, example in enumerate(examples):
+        if each_its_own:
+            head = template.head(in_words(shots[i], labels))
+        for one in with_labels(example, labels):
+            query, target = template.instance(one), template.completion(one)
+            requests.append((head, query + target) if whole else (head + query, target))
+    check_labels(requests[: len(labels)], labels)
+    return requests
+
+
+def in_words(shots: Sequence[Example], labels: Mapping) -> list[dict]:
+    """Return solved examples with the words of their labels.
+
+    Raises:
+        ValueError: a label that has no words.
+    """
+    for shot in shots:
+        if shot["label"] not in labels:
+            raise ValueError(
+                f"A shot has the label {shot['label']!r}, which has no words; {list(labels)} have."
+            )
+    return [{**shot, "label": labels[shot["label"]]} for shot in shots]
+
+
+def check_labels(requests: Sequence[Request], labels: Mapping) -> None:
+    """Make sure that the requests of one example differ, and that no target is the beginning of another.
+
+    Raises:
+        ValueError: they do not, or one is: being shorter, it would win whenever it is not worse.
+    """
+    if len(set(requests)) < len(labels):
+        raise ValueError("The template does not say the label: put {label} into its query or its target.")
+    by_prompt: dict[str, list[str]] = {}
+    for prompt, completion in requests:
+        by_prompt.setdefault(prompt, []).append(completion)
+    for completions in by_prompt.values():
+        ordered = sorted(completions)
+        for short, long in pairwise(ordered):
+            if long.startswith(short):
+                raise ValueError(
+                    f"«{short.strip()}» is how «{long.strip()}» begins, and would win by being short: "
+                    "end the target with a full stop or a new line."
+                )

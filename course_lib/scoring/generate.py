@@ -1,0 +1,101 @@
+"""Solve by continuing: generation, where to stop, and which strategy.
+
+Slide "How to solve tasks with the few-/zero-shot?", text generation and its problems: the model "does not
+stop after generating the answer => needs manual postprocessing", and it is "difficult to select optimal
+generation strategy".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# names of the field -> arguments of `generate`
+STRATEGIES: dict[str, dict] = {
+    "greedy": {"do_sample": False},
+    "beam 4": {"do_sample": False, "num_beams": 4},
+    "temperature 0.7": {"do_sample": True, "temperature": 0.7, "top_k": 0},
+    "temperature 1": {"do_sample": True, "temperature": 1.0, "top_k": 0},
+    "top-k 20": {"do_sample": True, "top_k": 20},
+    "nucleus 0.9": {"do_sample": True, "top_p": 0.9, "top_k": 0},
+    "greedy, repetition penalty 1.3": {"do_sample": False, "repetition_penalty": 1.3},
+}
+
+
+def continuations(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    max_new_tokens: int = 32,
+    strategy: str | Mapping = "greedy",
+    stop: Sequence[str] = (),
+    batch_size: int = 16,
+    seed: int = 0,
+) -> list[str]:
+    """Let the model continue prompts.
+
+    Args:
+        model: a causal language model.
+        tokenizer: its tokenizer.
+        prompts: what is continued; too long ones lose their beginning.
+        max_new_tokens: at most so many tokens each.
+        strategy: a name of `STRATEGIES`, or arguments of `generate`.
+        stop: a text that has written one of these, or ended, is continued no further.
+        batch_size: prompts at once.
+        seed: of the samples.
+
+    Returns:
+        The continuations alone, in the prompts' order, stop sequence included.
+
+    Raises:
+        ValueError: an unknown strategy, an empty prompt, or no room for a prompt in the context window.
+    """
+    import torch
+    from transformers import set_seed
+
+    from course_lib.scoring.logprobs import context_window
+
+    if isinstance(strategy, str) and strategy not in STRATEGIES:
+        raise ValueError(f"strategy='{strategy}' must be one of {', '.join(STRATEGIES)}, or arguments.")
+    if not all(prompts):
+        raise ValueError("An empty prompt cannot be continued: begin with a word, or with end-of-text.")
+    room = context_window(model) - max_new_tokens
+    if room < 1:
+        raise ValueError(f"max_new_tokens={max_new_tokens} leaves no room for a prompt in the window.")
+    settings = dict(STRATEGIES[strategy] if isinstance(strategy, str) else strategy)
+    settings |= {"max_new_tokens": max_new_tokens, "pad_token_id": tokenizer.pad_token_id}
+    if stop:
+        settings |= {"stop_strings": list(stop), "tokenizer": tokenizer}
+    set_seed(seed)
+    texts = [""] * len(prompts)
+    encoded = [tokenizer(prompt)["input_ids"][-room:] for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            some = order[start : start + batch_size]
+            inputs = tokenizer.pad(
+                {"input_ids": [encoded[i] for i in some]}, padding_side="left", return_tensors="pt"
+            ).to(model.device)
+            ids = model.generate(**inputs, **settings)[:, inputs["input_ids"].shape[1] :]
+            for i, text in zip(some, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True):
+                texts[i] = text
+    return texts
+
+
+def answer(continuation: str, stop: Sequence[str] = ("\n",)) -> str:
+    """Cut the answer out of a continuation: up to the first stop sequence, without white space about it.
+
+    A continuation may begin with white space, new lines too: an answer is not empty while there is a word.
+    """
+    text = continuation.lstrip()
+    ends = [place for mark in stop if (place := text.find(mark)) >= 0]
+    return text[: min(ends, default=len(text))].strip()
+
+
+def runs_on(continuation: str, stop: Sequence[str] = ("\n",)) -> bool:
+    """Tell whether a continuation goes on after its answer."""
+    rest = continuation.lstrip()[len(answer(continuation, stop)) :]
+    return bool(rest.strip())

@@ -1,0 +1,160 @@
+"""Log-probabilities of completions given prompts: exactly what the model gives, at the price it must cost.
+
+Slide "How to solve tasks with the few-/zero-shot?": "for each example compare loss (or perplexity) for each
+template". `encode` says what is scored, `tree.py` how requests that begin alike share their work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Request = tuple[str, str]  # prompt, completion
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A request in tokens: the model reads `ids` but the last one, and is scored on the last `n_scored`."""
+
+    ids: tuple[int, ...]
+    n_scored: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model makes of a completion.
+
+    Attributes:
+        token_ids: the completion's tokens (tokens,).
+        token_logprobs: natural log-probability of each (tokens,).
+        greedy: whether each token is the likeliest one, so that greedy decoding would write the completion.
+        n_bytes: length of the completion in UTF-8.
+    """
+
+    token_ids: tuple[int, ...]
+    token_logprobs: np.ndarray
+    greedy: bool
+    n_bytes: int
+
+    @property
+    def logprob(self) -> float:
+        """Log-probability of the whole completion, in nats."""
+        return float(self.token_logprobs.sum())
+
+    @property
+    def perplexity(self) -> float:
+        """The deck's perplexity: e to the mean loss of a token."""
+        return float(np.exp(-self.token_logprobs.mean()))
+
+
+def logprob(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt: str, completion: str
+) -> float:
+    """Return the natural log-probability of one completion given its prompt (see `score`)."""
+    return score(model, tokenizer, [(prompt, completion)])[0].logprob
+
+
+def score(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    requests: Sequence[Request],
+    *,
+    bos: bool | None = None,
+    share: bool = True,
+    by_length: bool = True,
+    batch_tokens: int = 4096,
+) -> list[Scored]:
+    """Score completions given prompts.
+
+    Args:
+        model: a `transformers` causal language model.
+        tokenizer: its tokenizer.
+        requests: pairs (prompt, completion); an empty prompt stands for the beginning of a text.
+        bos: whether every text begins with the beginning-of-text token; None: as the tokenizer does by
+            itself, and always where the prompt is empty, for something must come first.
+        share: read once what several requests begin with.
+        by_length: put requests of similar length into one batch.
+        batch_tokens: tokens in a batch, padding included; a batch that does not fit into memory is halved.
+
+    Returns:
+        One result a request, in their order.
+
+    Raises:
+        ValueError: an empty completion, one longer than the context window, or logits that are no numbers.
+    """
+    from course_lib.scoring.tree import run
+
+    limit = context_window(model)
+    encoded = [encode(tokenizer, *request, limit=limit, bos=bos) for request in requests]
+    results = run(model, encoded, share=share, by_length=by_length, batch_tokens=batch_tokens)
+    return [
+        Scored(e.ids[-e.n_scored :], values, greedy, len(completion.encode()))
+        for e, (values, greedy), (_, completion) in zip(encoded, results, requests, strict=True)
+    ]
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase, prompt: str, completion: str, limit: int, bos: bool | None = None
+) -> Encoded:
+    """Turn a request into tokens, prompt and completion together, as the model met them in training.
+
+    The completion begins at the first token that the prompt alone would not have: a token that holds the
+    end of the prompt and the beginning of the completion counts to the completion. A text that does not fit
+    loses tokens of the prompt, from the left, and never of the completion.
+
+    Args:
+        tokenizer: the model's.
+        prompt: what is given.
+        completion: what is scored.
+        limit: tokens that the model can read at once.
+        bos: see `score`.
+
+    Returns:
+        At most limit + 1 tokens, for the last one is only predicted, never read.
+
+    Raises:
+        ValueError: an empty completion, one longer than the context window, or no token to begin with.
+    """
+    if not completion:
+        raise ValueError(f"The completion of prompt «…{prompt[-40:]}» is empty: there is nothing to score.")
+    by_itself = {} if bos is None else {"add_special_tokens": False}
+    head = tokenizer(prompt, **by_itself)["input_ids"] if prompt else []
+    whole = list(tokenizer(prompt + completion, **by_itself)["input_ids"])
+    start = _common_length(head, whole)
+    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    if start == 0 and whole[0] == first and bos is None and not prompt and len(whole) > 1:
+        start = 1  # the tokenizer has put it there by itself
+    elif bos or start == 0:
+        if first is None:
+            raise ValueError("This tokenizer has no token that begins a text: give a prompt.")
+        whole, start = [first, *whole], start + 1
+    n_scored = len(whole) - start
+    if n_scored > limit:
+        raise ValueError(
+            f"The completion «{completion[:40]}…» has {n_scored} tokens, and the context window {limit}: "
+            "shorten it."
+        )
+    return Encoded(tuple(whole[-(limit + 1) :]), n_scored)
+
+
+def context_window(model: PreTrainedModel) -> int:
+    """Return how many tokens a model can read at once."""
+    config = model.config
+    for name in ("n_positions", "max_position_embeddings", "n_ctx"):
+        if getattr(config, name, None):
+            return getattr(config, name)
+    raise ValueError(f"The configuration of {config.model_type} does not say how long its context window is.")
+
+
+def _common_length(a: Sequence[int], b: Sequence[int]) -> int:
+    """Return how many tokens two sequences have in common at their beginning."""
+    for i, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return i
+    return min(len(a), len(b))

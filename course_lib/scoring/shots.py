@@ -1,0 +1,112 @@
+"""Which solved examples stand in the prompt, in which order, and how many fit.
+
+Slide "How to solve tasks with the few-/zero-shot?": the result "depends of the few-shot choice".
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from course_lib.scoring.templates import Example, Template
+
+
+def random_shots(pool: Sequence[Example], n: int, seed: int = 0) -> list[Example]:
+    """Draw `n` different examples, in random order.
+
+    Raises:
+        ValueError: the pool is smaller than that.
+    """
+    _enough(pool, n)
+    return [pool[i] for i in random.Random(seed).sample(range(len(pool)), n)]
+
+
+def balanced_shots(pool: Sequence[Example], n: int, seed: int = 0, field: str = "label") -> list[Example]:
+    """Draw `n` different examples, of each label as many as possible alike, in random order.
+
+    Args:
+        pool: solved examples.
+        n: how many; where the labels do not divide it, chance decides which have one more.
+        seed: of the draw and of the order.
+        field: the label's column.
+
+    Raises:
+        ValueError: the pool, or one label of it, has too few.
+    """
+    _enough(pool, n)
+    rng = random.Random(seed)
+    by_label: dict[object, list[Example]] = defaultdict(list)
+    for example in pool:
+        by_label[example[field]].append(example)
+    labels = sorted(by_label, key=str)
+    more = set(rng.sample(range(len(labels)), n % len(labels)))
+    drawn: list[Example] = []
+    for i, label in enumerate(labels):
+        wanted = n // len(labels) + (i in more)
+        if wanted > len(by_label[label]):
+            raise ValueError(f"The pool has {len(by_label[label])} of label {label!r}: {wanted} are asked.")
+        drawn += rng.sample(by_label[label], wanted)
+    rng.shuffle(drawn)
+    return drawn
+
+
+def nearest_shots(
+    pool: Sequence[Example], examples: Sequence[Example], n: int, field: str
+) -> list[list[Example]]:
+    """Choose for each example the `n` of the pool whose texts are most like its own (Liu et al., 2022).
+
+    Likeness is the cosine of TF-IDF vectors of letter triples, which see through Russian endings.
+
+    Args:
+        pool: solved examples.
+        examples: those that get the shots.
+        n: shots each.
+        field: the text's column.
+
+    Returns:
+        For each example its shots, the nearest last, beside the query.
+
+    Raises:
+        ValueError: the pool is smaller than `n`.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    _enough(pool, n)
+    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3))
+    known = vectors.fit_transform([example[field] for example in pool])
+    likeness = vectors.transform([example[field] for example in examples]) @ known.T
+    order = (-likeness.toarray()).argsort(axis=1, kind="stable")[:, :n]
+    return [[pool[i] for i in row[::-1]] for row in order]
+
+
+def that_fit(
+    shots: Sequence[Example], template: Template, longest: str, count: Callable[[str], int], window: int
+) -> list[Example]:
+    """Keep as many of the last shots as the context window holds beside the longest request.
+
+    Args:
+        shots: in their order; the first are given up first, being the farthest from the query.
+        template: how a shot is written.
+        longest: prompt and completion, without shots, of the longest request.
+        count: tokens of a text.
+        window: tokens that the model can read at once.
+
+    Raises:
+        ValueError: not even the request without shots fits.
+    """
+    free = window - count(template.head() + longest)
+    if free < 0:
+        raise ValueError(f"The request alone is {-free} tokens longer than the context window of {window}.")
+    kept: list[Example] = []
+    for shot in reversed(shots):
+        free -= count(template.instance(shot) + template.completion(shot) + template.separator)
+        if free < 0:
+            break
+        kept.insert(0, shot)
+    return kept
+
+
+def _enough(pool: Sequence[Example], n: int) -> None:
+    if n > len(pool):
+        raise ValueError(f"{n} shots are asked of a pool of {len(pool)}.")

@@ -1,0 +1,147 @@
+"""The elements of a prompt: task instructions and context, instance context and queries, targets.
+
+Slides "CPT: Idea" (the generic few-shot format and its five elements) and "How to solve tasks with the
+few-/zero-shot?". A template writes text only; what a model makes of the text is `logprobs.py`.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+Example = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A prompt in the deck's elements; `{field}` stands for a column of the example.
+
+    With shots it writes
+
+        instructions
+        task_context
+        instance_context query target   (each shot)
+        instance_context query          (the example itself: the model goes on with the target)
+
+    Attributes:
+        query: what is asked about the instance; may be empty for a target that stands alone.
+        target: what the model is to write, with the white space before it: " {label}".
+        instructions: what the task is, said once, at the head.
+        task_context: what holds for all instances, said once, after the instructions.
+        instance_context: what is told of each instance before its query.
+        separator: stands between shots, and after the head.
+    """
+
+    query: str
+    target: str = " {label}"
+    instructions: str = ""
+    task_context: str = ""
+    instance_context: str = ""
+    separator: str = "\n"
+
+    def prompt(self, example: Example, shots: Iterable[Example] = ()) -> str:
+        """Write the prompt of one example: all but its own target.
+
+        Args:
+            example: columns of the instance.
+            shots: solved instances, whose targets are written out.
+
+        Returns:
+            The text that a model is to continue.
+
+        Raises:
+            ValueError: a field that an example does not have.
+        """
+        return self.head(shots) + self.instance(example)
+
+    def head(self, shots: Iterable[Example] = ()) -> str:
+        """Write what stands before the instance: instructions, task context and shots, if there are any."""
+        said = [part for part in (self.instructions, self.task_context) if part]
+        solved = [self.instance(shot) + self.completion(shot) for shot in shots]
+        return "".join(part + self.separator for part in (*said, *solved))
+
+    def instance(self, example: Example) -> str:
+        """Write one instance, context and query, without its target."""
+        return fill(self.instance_context, example) + fill(self.query, example)
+
+    def completion(self, example: Example) -> str:
+        """Write the target of one example."""
+        return fill(self.target, example)
+
+    def fields(self) -> set[str]:
+        """Return the names of all fields that the template asks for."""
+        return set().union(*(field_names(part) for part in (self.instance_context, self.query, self.target)))
+
+    def check(self, columns: Iterable[str], label_field: str = "label") -> None:
+        """Make sure that examples with these columns can be written.
+
+        Args:
+            columns: what the examples have.
+            label_field: a name that is filled in label by label, whether or not the examples have it.
+
+        Raises:
+            ValueError: fields that the examples do not have, or no field at all.
+        """
+        columns = set(columns)
+        if unknown := sorted(self.fields() - columns - {label_field}):
+            raise ValueError(_no_field(unknown[0], columns))
+        if not self.fields() - {label_field}:
+            has = ", ".join(sorted(columns))
+            raise ValueError(f"The template names no field of the example: write one of {has} in braces.")
+
+
+def field_names(template: str) -> set[str]:
+    """Return the fields that a format string names, each without what stands after a dot or bracket.
+
+    Raises:
+        ValueError: a brace without its partner, or a field without a name.
+    """
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"Template {template!r}: {error}; write {{{{ for a brace that is text.") from None
+    if "" in names:
+        raise ValueError(f"Template {template!r} has braces without a name: write {{name}}.")
+    return {name.split(".")[0].split("[")[0] for name in names}
+
+
+def fill(template: str, example: Example) -> str:
+    """Put an example's columns into the fields of a format string.
+
+    Raises:
+        ValueError: a field that the example does not have, named with its nearest neighbour.
+    """
+    for name in field_names(template):
+        if name not in example:
+            raise ValueError(_no_field(name, example))
+    return template.format(**example)
+
+
+def _no_field(name: str, columns: Iterable[str]) -> str:
+    near = get_close_matches(name, columns, n=1)
+    hint = f": did you mean {{{near[0]}}}?" if near else f"; it has {', '.join(sorted(columns))}."
+    return f"The template asks for {{{name}}}, which the example does not have{hint}"
+
+
+def with_labels(
+    example: Example, labels: Sequence[str] | Mapping[str, str], field: str = "label"
+) -> list[dict]:
+    """Return the example once for each label, the label's words in the label field.
+
+    Args:
+        example: columns of the instance.
+        labels: the words of each label.
+        field: the column to write them into.
+
+    Raises:
+        ValueError: fewer than two labels, or two with the same words.
+    """
+    words = list(labels.values()) if isinstance(labels, Mapping) else list(labels)
+    if len(words) < 2:
+        raise ValueError(f"{len(words)} label leaves nothing to choose: give at least two.")
+    if doubled := {word for word in words if words.count(word) > 1}:
+        raise ValueError(f"Two labels have the same words «{min(doubled)}»: no model could tell them apart.")
+    return [{**example, field: word} for word in words]

@@ -1,0 +1,172 @@
+"""Log-probabilities are the model's own, with and without every shortcut; boundaries, windows, bad input."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_lib.models import load_lm
+from course_lib.scoring import logprob, score, tree
+from course_lib.scoring.logprobs import encode
+
+TEXT = st.text("аб вт\nго", max_size=30)
+COMPLETION = st.text("аб вт\nго", min_size=1, max_size=12)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_lm("tiny-0.5m")[1]
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    """A small model with a short window and weights far enough from zero for mistakes to show."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    shape = {"vocab_size": len(tokenizer), "n_positions": 48, "n_embd": 32, "n_layer": 2, "n_head": 4}
+    config = GPT2Config(**shape, bos_token_id=0, eos_token_id=0, pad_token_id=0, initializer_range=0.2)
+    return GPT2LMHeadModel(config).eval()
+
+
+def by_hand(model, ids, n_scored):
+    """Score one sequence in the plainest way."""
+    with torch.no_grad():
+        logprobs = model(torch.tensor([ids[:-1]])).logits[0].log_softmax(-1)
+    predicted = logprobs.gather(1, torch.tensor(ids[1:])[:, None])[:, 0]
+    return predicted[-n_scored:].numpy()
+
+
+def test_score_is_the_models_own_logprob_token_by_token(model, tokenizer):
+    prompt, completion = "Вопрос: где живёт рыба?\nОтвет:", " в реке"
+    n_prompt = len(tokenizer(prompt)["input_ids"])
+    ids = tokenizer(prompt + completion)["input_ids"]
+    [scored] = score(model, tokenizer, [(prompt, completion)])
+    expected = by_hand(model, ids, len(ids) - n_prompt)
+    np.testing.assert_allclose(scored.token_logprobs, expected, atol=1e-5)
+    assert list(scored.token_ids) == ids[n_prompt:]
+    assert scored.logprob == pytest.approx(expected.sum(), abs=1e-4)
+    assert scored.perplexity == pytest.approx(np.exp(-expected.mean()), rel=1e-4)
+    assert scored.n_bytes == len(completion.encode())
+    assert logprob(model, tokenizer, prompt, completion) == scored.logprob
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    head=TEXT,
+    prompts=st.lists(TEXT, min_size=1, max_size=5),
+    completions=st.lists(COMPLETION, min_size=1, max_size=4, unique=True),
+    batch_tokens=st.sampled_from([1, 64, 4096]),
+)
+def test_every_shortcut_gives_the_same_numbers(model, tokenizer, head, prompts, completions, batch_tokens):
+    # a head that all share, long enough for its own pass; some texts outgrow the window of 48 tokens
+    requests = [(head * 3 + "абвго " * 5 + p, c) for p in prompts for c in completions] + [
+        ("", completions[0])
+    ]
+    plain = [by_hand(model, e.ids, e.n_scored) for e in (encode(tokenizer, *r, limit=48) for r in requests)]
+    for options in ({}, {"share": False}, {"by_length": False}, {"share": False, "by_length": False}):
+        fast = score(model, tokenizer, requests, batch_tokens=batch_tokens, **options)
+        for one, expected in zip(fast, plain, strict=True):
+            np.testing.assert_allclose(one.token_logprobs, expected, atol=1e-4)
+
+
+def test_greedy_says_what_greedy_decoding_would_write(model, tokenizer):
+    prompt = "Кот сидит на"
+    ids = tokenizer(prompt, return_tensors="pt")
+    written = model.generate(**ids, max_new_tokens=3, do_sample=False)[0, ids["input_ids"].shape[1] :]
+    continuation = tokenizer.decode(written)
+    whole = tokenizer(prompt + continuation)["input_ids"]
+    assert whole[-3:] == written.tolist()  # else the text reads back as other tokens, and proves nothing
+    likeliest, other = score(model, tokenizer, [(prompt, continuation), (prompt, continuation + " стол")])
+    assert likeliest.greedy and not other.greedy
+
+
+def test_a_shared_prefix_is_read_once(model, tokenizer):
+    head = "Раз, два, три, четыре, пять, вышел зайчик погулять. Вдруг охотник выбегает."
+    requests = [(head + f" {word}", f" {answer}") for word in "абвгд" for answer in ("да", "нет")]
+    lengths = []
+    hook = model.transformer.register_forward_pre_hook(
+        lambda _, args, kwargs: lengths.append(tuple((args[0] if args else kwargs["input_ids"]).shape)),
+        with_kwargs=True,
+    )
+    score(model, tokenizer, requests)
+    hook.remove()
+    n_head = len(tokenizer(head)["input_ids"])
+    assert lengths[0] == (1, n_head)
+    assert lengths[1][0] == 5 and lengths[1][1] < 6  # five rows, two labels in each
+
+
+@given(prompt=TEXT, completion=COMPLETION)
+@settings(max_examples=50, deadline=None)
+def test_the_scored_tokens_hold_the_completion(tokenizer, prompt, completion):
+    encoded = encode(tokenizer, prompt, completion, limit=200)
+    scored = tokenizer.decode(encoded.ids[-encoded.n_scored :])
+    assert scored.endswith(completion)
+    given = tokenizer.decode(encoded.ids[: -encoded.n_scored]).removeprefix("<|endoftext|>")
+    assert given + scored == prompt + completion
+    assert prompt.startswith(given)
+
+
+def test_a_token_across_the_boundary_counts_to_the_completion(tokenizer):
+    whole = tokenizer("Настроение: хорошее")["input_ids"]
+    encoded = encode(tokenizer, "Настроение: ", "хорошее", limit=50)  # the space belongs to the word's token
+    assert list(encoded.ids) == whole
+    assert tokenizer.decode(encoded.ids[-encoded.n_scored :]) == " хорошее"
+
+
+def test_the_window_cuts_the_prompt_from_the_left_and_never_the_completion(model, tokenizer):
+    completion = " да, конечно"
+    encoded = encode(tokenizer, "слово " * 100, completion, limit=48)
+    whole = tokenizer("слово " * 100 + completion)["input_ids"]
+    assert list(encoded.ids) == whole[-49:]  # the last one is predicted only
+    assert tokenizer.decode(encoded.ids[-encoded.n_scored :]).endswith(completion)
+    with pytest.raises(
+        ValueError, match=r"«слово слово.* has \d+ tokens, and the context window 48: shorten it"
+    ):
+        score(model, tokenizer, [("", "слово " * 100)])
+
+
+def test_where_a_text_begins(tokenizer):
+    assert encode(tokenizer, "", "да", 9).ids[0] == tokenizer.bos_token_id
+    assert encode(tokenizer, "да,", " да", 9).ids[0] != tokenizer.bos_token_id
+    assert encode(tokenizer, "да,", " да", 9, bos=True).ids[0] == tokenizer.bos_token_id
+    assert encode(tokenizer, "", "да", 9, bos=True).ids[:2] != (tokenizer.bos_token_id,) * 2
+
+
+def test_half_a_batch_where_memory_ends(model, tokenizer, monkeypatch, caplog):
+    requests = [(f"{i} кот", " спит") for i in range(8)]
+    expected = score(model, tokenizer, requests)
+    read = tree._read
+
+    def small_machine(model, rows, *rest):
+        if len(rows) > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        return read(model, rows, *rest)
+
+    monkeypatch.setattr(tree, "_read", small_machine)
+    with caplog.at_level(logging.WARNING):
+        halved = score(model, tokenizer, requests)
+    assert "out of memory with 8 texts at once: going on with 4" in caplog.text
+    for one, other in zip(expected, halved, strict=True):
+        np.testing.assert_allclose(one.token_logprobs, other.token_logprobs, atol=1e-5)
+
+
+def test_logits_that_are_no_numbers(tokenizer, model):
+    import copy
+
+    broken = copy.deepcopy(model)
+    broken.transformer.ln_f.weight.data.fill_(float("nan"))
+    with pytest.raises(ValueError, match="logits are not all numbers"):
+        score(broken, tokenizer, [("да", " нет")])
+
+
+def test_an_empty_completion(model, tokenizer):
+    with pytest.raises(ValueError, match="completion of prompt «…Ответ:» is empty"):
+        score(model, tokenizer, [("Ответ:", "")])
+
+
+def test_no_requests(model, tokenizer):
+    assert score(model, tokenizer, []) == []
