@@ -100,6 +100,17 @@ def test_the_decks_whole_template_is_prior_times_channel(lm):
     np.testing.assert_allclose(whole, channel + np.array(prior), atol=1e-3)
 
 
+def test_a_label_may_fill_several_fields():
+    smiles = {0: {"mood": "Грустный", "smile": "((("}, 1: {"mood": "Весёлый", "smile": ")))"}}
+    template = Template("{mood} твит: ", target="{text}{smile}")
+    assert label_requests(template, TWEETS[:1], smiles, shots=TWEETS[1:2], whole=True) == [
+        ("Грустный твит: Опять дождь(((\n", "Грустный твит: Ура, каникулы((("),
+        ("Грустный твит: Опять дождь(((\n", "Весёлый твит: Ура, каникулы)))"),
+    ]
+    with pytest.raises(ValueError, match=r"asks for \{mod\}.*did you mean"):
+        label_requests(Template("{mod} твит:", target=" {text}"), [{"text": "Ура", "mode": ""}], smiles)
+
+
 def test_norms_divide_by_what_they_name(lm):
     total, token, byte = (label_scores(*lm, DIRECT, TWEETS, LABELS, norm=n) for n in ("sum", "token", "byte"))
     requests = label_requests(DIRECT, TWEETS, LABELS)
@@ -136,7 +147,7 @@ def test_shots_stand_before_the_example_with_their_labels_words():
             {"labels": {0: "да", 1: "да, конечно"}},
             "«да» is how «да, конечно» begins.*full stop or a new line",
         ),
-        ({"template": Template("{text}", target=" да")}, "does not say the label"),
+        ({"template": Template("{text}", target=" да")}, "does not tell the labels apart"),
         ({"norm": "letters"}, "norm='letters' must be one of sum, token, byte"),
         ({"calibrate": "no"}, "calibrate='no' must be one of pmi, contextual"),
         ({"examples": []}, "no example to classify"),

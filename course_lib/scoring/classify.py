@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from course_lib.scoring.logprobs import Request, score
-from course_lib.scoring.templates import Example, Template, with_labels
+from course_lib.scoring.templates import Example, Template, Words, label_fields, with_labels
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -34,7 +34,7 @@ def label_scores(
     tokenizer: PreTrainedTokenizerBase,
     template: Template,
     examples: Sequence[Example],
-    labels: Mapping,
+    labels: Mapping[Any, Words],
     *,
     shots: Sequence[Example] | Sequence[Sequence[Example]] = (),
     whole: bool = False,
@@ -50,7 +50,7 @@ def label_scores(
     Args:
         model: a causal language model.
         tokenizer: its tokenizer.
-        template: its field `label` is filled with the words of each label in turn.
+        template: its field `label` is filled with the words of each label in turn (see `with_labels`).
         examples: the instances, each with its columns (examples,).
         labels: what stands in an example's column `label` -> the words for it.
         shots: solved examples: the same for all, or a list for each example.
@@ -92,7 +92,7 @@ def label_scores(
 def label_requests(
     template: Template,
     examples: Sequence[Example],
-    labels: Mapping,
+    labels: Mapping[Any, Words],
     shots: Sequence[Example] | Sequence[Sequence[Example]] = (),
     whole: bool = False,
 ) -> list[Request]:
@@ -103,7 +103,8 @@ def label_requests(
     """
     if not len(examples):
         raise ValueError("There is no example to classify.")
-    template.check(examples[0])
+    words = list(labels.values())
+    template.check(examples[0], set().union(*map(label_fields, words)))
     each_its_own = bool(len(shots)) and not isinstance(shots[0], Mapping)
     if each_its_own and len(shots) != len(examples):
         raise ValueError(f"{len(shots)} lists of shots for {len(examples)} examples: give one for each.")
@@ -112,14 +113,14 @@ def label_requests(
     for i, example in enumerate(examples):
         if each_its_own:
             head = template.head(in_words(shots[i], labels))
-        for one in with_labels(example, labels):
+        for one in with_labels(example, words):
             query, target = template.instance(one), template.completion(one)
             requests.append((head, query + target) if whole else (head + query, target))
     check_labels(requests[: len(labels)], labels)
     return requests
 
 
-def in_words(shots: Sequence[Example], labels: Mapping) -> list[dict]:
+def in_words(shots: Sequence[Example], labels: Mapping[Any, Words]) -> list[dict]:
     """Return solved examples with the words of their labels.
 
     Raises:
@@ -130,17 +131,17 @@ def in_words(shots: Sequence[Example], labels: Mapping) -> list[dict]:
             raise ValueError(
                 f"A shot has the label {shot['label']!r}, which has no words; {list(labels)} have."
             )
-    return [{**shot, "label": labels[shot["label"]]} for shot in shots]
+    return [{**shot, **label_fields(labels[shot["label"]])} for shot in shots]
 
 
-def check_labels(requests: Sequence[Request], labels: Mapping) -> None:
+def check_labels(requests: Sequence[Request], labels: Mapping[Any, Words]) -> None:
     """Make sure that the requests of one example differ, and that no target is the beginning of another.
 
     Raises:
         ValueError: they do not, or one is: being shorter, it would win whenever it is not worse.
     """
     if len(set(requests)) < len(labels):
-        raise ValueError("The template does not say the label: put {label} into its query or its target.")
+        raise ValueError("The template does not tell the labels apart: put {label} into its query or target.")
     by_prompt: dict[str, list[str]] = {}
     for prompt, completion in requests:
         by_prompt.setdefault(prompt, []).append(completion)

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 Example = Mapping[str, Any]
+Words = str | Mapping[str, str]  # of a label
 
 
 @dataclass(frozen=True)
@@ -75,20 +76,20 @@ class Template:
         """Return the names of all fields that the template asks for."""
         return set().union(*(field_names(part) for part in (self.instance_context, self.query, self.target)))
 
-    def check(self, columns: Iterable[str], label_field: str = "label") -> None:
+    def check(self, columns: Iterable[str], filled: Iterable[str] = ("label",)) -> None:
         """Make sure that examples with these columns can be written.
 
         Args:
             columns: what the examples have.
-            label_field: a name that is filled in label by label, whether or not the examples have it.
+            filled: fields that are filled in label by label, whether or not the examples have them.
 
         Raises:
             ValueError: fields that the examples do not have, or no field at all.
         """
-        columns = set(columns)
-        if unknown := sorted(self.fields() - columns - {label_field}):
+        columns, filled = set(columns), set(filled)
+        if unknown := sorted(self.fields() - columns - filled):
             raise ValueError(_no_field(unknown[0], columns))
-        if not self.fields() - {label_field}:
+        if not self.fields() - filled:
             has = ", ".join(sorted(columns))
             raise ValueError(f"The template names no field of the example: write one of {has} in braces.")
 
@@ -126,22 +127,26 @@ def _no_field(name: str, columns: Iterable[str]) -> str:
     return f"The template asks for {{{name}}}, which the example does not have{hint}"
 
 
-def with_labels(
-    example: Example, labels: Sequence[str] | Mapping[str, str], field: str = "label"
-) -> list[dict]:
-    """Return the example once for each label, the label's words in the label field.
+def with_labels(example: Example, labels: Sequence[Words]) -> list[dict[str, Any]]:
+    """Return the example once for each label, with the label's words.
 
     Args:
         example: columns of the instance.
-        labels: the words of each label.
-        field: the column to write them into.
+        labels: the words of each label, for the field `label`; or several fields with their words, where a
+            template says a label in more than one place («Весёлый твит: … )))»).
 
     Raises:
         ValueError: fewer than two labels, or two with the same words.
     """
-    words = list(labels.values()) if isinstance(labels, Mapping) else list(labels)
-    if len(words) < 2:
-        raise ValueError(f"{len(words)} label leaves nothing to choose: give at least two.")
-    if doubled := {word for word in words if words.count(word) > 1}:
-        raise ValueError(f"Two labels have the same words «{min(doubled)}»: no model could tell them apart.")
-    return [{**example, field: word} for word in words]
+    if len(labels) < 2:
+        raise ValueError(f"{len(labels)} label leaves nothing to choose: give at least two.")
+    fields = [label_fields(words) for words in labels]
+    if doubled := [words for i, words in enumerate(fields) if words in fields[:i]]:
+        words = ", ".join(doubled[0].values())
+        raise ValueError(f"Two labels have the same words «{words}»: no model could tell them apart.")
+    return [{**example, **words} for words in fields]
+
+
+def label_fields(words: Words) -> dict[str, str]:
+    """Return the fields that a label fills: `label` alone, unless it names others."""
+    return {"label": words} if isinstance(words, str) else dict(words)
