@@ -45,7 +45,7 @@ class Claim:
 
     def line(self) -> str:
         """Return the one line that the notebook prints."""
-        verdict = "✓ holds" if self.holds else "✗ fails"
+        verdict = "✓ holds" if self.holds else "✗ does not hold"
         reason = f" | because {self.why}" if self.why else ""
         return f"{verdict} | deck: {self.deck} | here: {self.measured}{reason}"
 

@@ -117,7 +117,7 @@ def decoder(
     ax.text(
         middle + wide / 2 + 0.52,
         top - 0.25,
-        f"× {n_layer}",
+        f"× {n_layer} layers",
         ha="right",
         va="center",
         fontsize=13,
@@ -141,7 +141,7 @@ def decoder(
     _box(ax, middle, 10.0, step * 0.94, 0.5, following, PAPER, fontsize=8.5)
     ax.text(right, 10.0, "the likeliest, or a sample", va="center", fontsize=8, color="#444444")
     ax.text(right, 4.85, f"the stream:  T × {d}", va="center", fontsize=9, family="DejaVu Sans Mono")
-    ax.text(9.3, 10.3, name, ha="right", va="top", fontsize=11, fontweight="bold")
+    ax.set_title(f"The decoder of {name}, with its shapes")
     return figure
 
 
@@ -192,13 +192,14 @@ def attention_overview(maps: Sequence[np.ndarray]) -> Figure:
     )
     for layer, row in enumerate(axes):
         for head, ax in enumerate(row):
-            ax.imshow(maps[layer][head], cmap=HEAT, vmin=0, vmax=1, interpolation="nearest")
+            image = ax.imshow(maps[layer][head], cmap=HEAT, vmin=0, vmax=1, interpolation="nearest")
             ax.set(xticks=[], yticks=[])
             if layer == 0:
                 ax.set_title(
                     f"head {head}" if size > 0.9 else f"{head}", fontsize=8.5, loc="center", weight="normal"
                 )
         row[0].set_ylabel(f"layer {layer}" if size > 0.9 else f"{layer}", fontsize=8.5)
+    figure.colorbar(image, ax=axes, label="share of attention", shrink=0.6)
     return figure
 
 
@@ -212,10 +213,11 @@ def attention_heads(maps: Mapping[str, np.ndarray], tokens: Sequence[str]) -> Fi
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, len(maps), figsize=(3.9 * len(maps), 4.3), sharey=True, squeeze=False)
+    fontsize = min(8, 175 / len(tokens))
     for ax, (title, values) in zip(axes[0], maps.items(), strict=True):
         image = ax.imshow(values, cmap=HEAT, vmin=0, vmax=1, interpolation="nearest")
-        ax.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
-        ax.set_yticks(range(len(tokens)), tokens, fontsize=8)
+        ax.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=fontsize)
+        ax.set_yticks(range(len(tokens)), tokens, fontsize=fontsize)
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("token looked at")
         ax.grid(visible=False)

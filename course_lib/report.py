@@ -100,13 +100,14 @@ def markdown(claims: Sequence[Claim]) -> str:
     rows = [
         f"**{headline(claims)}.**",
         "",
-        "| lecture | the deck says | measured here | |",
+        "| lecture | the deck says | measured here | verdict |",
         "|---|---|---|---|",
     ]
     for c in claims:
         verdict = "✓ holds" if c.holds else "✗ does not hold"
         reason = f": {c.why}" if c.why and not c.holds else ""
-        cells = (c.notebook.split("_")[0], c.deck, c.measured, verdict + reason)
+        lecture = f"[{c.notebook.split('_')[0]}](lectures/{c.notebook}.ipynb)" if c.notebook else ""
+        cells = (lecture, c.deck, c.measured, verdict + reason)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
 

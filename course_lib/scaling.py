@@ -39,21 +39,6 @@ def block_losses(model, blocks: Tensor, batch_size: int = 8) -> np.ndarray:
     return torch.cat(losses).numpy().astype(float)
 
 
-def unigram_loss(train_ids: np.ndarray, held_out_ids: np.ndarray, vocab_size: int) -> float:
-    """Compute the loss of the model that knows only how frequent each token is.
-
-    Args:
-        train_ids: tokens to count, of any shape; each token counts once more, so that none has probability 0.
-        held_out_ids: tokens to predict, of any shape.
-        vocab_size: number of tokens.
-
-    Returns:
-        Mean negative log-likelihood in nats a token.
-    """
-    counts = np.bincount(np.ravel(train_ids), minlength=vocab_size) + 1
-    return float(-np.log(counts / counts.sum())[np.ravel(held_out_ids)].mean())
-
-
 @dataclass(frozen=True)
 class PowerLaw:
     """A line through (log size, log loss): `log L = height - alpha (log N - centre)`.

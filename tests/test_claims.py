@@ -23,7 +23,7 @@ def test_line_of_a_claim_that_holds(capsys):
 def test_line_of_a_claim_that_fails_gives_the_reason(capsys):
     check("13B", "d_model 5140", "5120", False, slide="Table 2.1", why="40 heads of 128 make 5120")
     assert capsys.readouterr().out == (
-        "✗ fails | deck: d_model 5140 | here: 5120 | because 40 heads of 128 make 5120\n"
+        "✗ does not hold | deck: d_model 5140 | here: 5120 | because 40 heads of 128 make 5120\n"
     )
 
 

@@ -95,6 +95,7 @@ MISTAKES = [
     ("bpe_step", "every second pair only", "pairwise(ids)", "zip(ids[::2], ids[1::2])"),
     ("bpe_step", "the first occurrence only", "i += 2 if found else 1", "i += 2 if found else 1\n        best = best if not found else (-1, -1)", "return best,", "return (1, 2),"),
     ("bpe_step", "second half of each pair is still there", "i += 2 if found else 1", "i += 1"),
+    ("bpe_step", "and the last token got lost: walk by index", "i += 2 if found else 1", "i += 1", "while i < len(ids):", "while i < len(ids) - 1:"),
     ("bpe_step", "the last token got lost", "while i < len(ids):", "while i < len(ids) - 1:"),
     ("bpe_step", "you merged (2, 1) as well", "tuple(ids[i : i + 2]) == best", "set(ids[i : i + 2]) == set(best)"),
     ("bpe_step", "of equally frequent pairs the first wins", "max(counts, key", "max(reversed(counts), key"),
@@ -115,6 +116,10 @@ MISTAKES = [
     ("attention", "hidden scores became 0", 'float("-inf")', "0.0"),
     ("attention", "the mask came after the softmax", 'scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)', "scores.softmax(-1) * allowed"),
     ("attention", "you divided by d_head instead of its square root", "d_head**0.5", "d_head"),
+    ("attention", "`d ** 1 / 2` is half of d", "/ d_head**0.5", "/ (d_head**1 / 2)"),
+    ("attention", "divides by d, and then by 2", "/ d_head**0.5", "/ d_head**1 / 2"),
+    ("attention", "there is no mask, and no division", ".tril()", "", "/ d_head**0.5", ""),
+    ("attention", "and the division by the square root of d_head is missing", ".tril()", ".triu()", "/ d_head**0.5", ""),
     ("attention", "you multiplied by the square root", "/ d_head**0.5", "* d_head**0.5"),
     ("attention", "you forgot to divide", "/ d_head**0.5", ""),
     ("attention", "softmax over the wrong axis", "softmax(dim=-1)", "softmax(dim=-2)"),
@@ -136,6 +141,7 @@ MISTAKES = [
     ("multi_head_attention", "yours is values, keys, queries", "attention(q, k, v)", "attention(v, k, q)"),
     ("multi_head_attention", "divided by the root of n_embd", "attention(q, k, v)", "attention(q * n_head**-0.5, k, v)"),
     ("multi_head_attention", "there is no mask", "mixed, _ = attention(q, k, v)", "mixed = F.scaled_dot_product_attention(q, k, v)"),
+    ("multi_head_attention", "both biases are missing", ' + w["attn.c_attn.bias"]', "", ' + w["attn.c_proj.bias"]', ""),
     ("multi_head_attention", "the bias of c_attn is missing", ' + w["attn.c_attn.bias"]', ""),
     ("multi_head_attention", "the bias of c_proj is missing", ' + w["attn.c_proj.bias"]', ""),
     ("multi_head_attention", "output projection, c_proj, is missing", ' @ w["attn.c_proj.weight"] + w["attn.c_proj.bias"]', ""),
@@ -151,6 +157,9 @@ MISTAKES = [
     ("block", "both layer norms are ln_1", "ln_2.weight\"]", "ln_1.weight\"]", "ln_2.bias\"]", "ln_1.bias\"]"),
     ("block", "the MLP read the block's input", "x = x + multi_head", "start, x = x, x + multi_head", "normed = F.layer_norm(x, x.shape[-1:], w[\"ln_2", "normed = F.layer_norm(start, x.shape[-1:], w[\"ln_2"),
     ("block", "the MLP came before the attention", "n_head)\n    normed", "n_head) * 0\n    normed", 'return x + up @ w["mlp.c_proj.weight"] + w["mlp.c_proj.bias"]', 'x = x + up @ w["mlp.c_proj.weight"] + w["mlp.c_proj.bias"]\n    return x + multi_head_attention(F.layer_norm(x, x.shape[-1:], w["ln_1.weight"], w["ln_1.bias"]), w, n_head)'),
+    ("block", "both biases of the MLP are missing", ' + w["mlp.c_fc.bias"]', "", ' + w["mlp.c_proj.bias"]', ""),
+    ("block", "the bias of the MLP's c_fc is missing", ' + w["mlp.c_fc.bias"]', ""),
+    ("block", "the bias of the MLP's c_proj is missing", ' + w["mlp.c_proj.bias"]', ""),
     ("block", "exact GELU instead of tanh", ', approximate="tanh")', ")"),
     ("block", "ReLU instead of GELU", "F.gelu(", "F.relu(", ', approximate="tanh")', ")"),
     ("block", "SiLU instead of GELU", "F.gelu(", "F.silu(", ', approximate="tanh")', ")"),
@@ -180,6 +189,7 @@ MISTAKES = [
     ("generate", "one token is missing", "range(n_new)", "range(n_new - 1)"),
     ("generate", "one token too many", "range(n_new)", "range(n_new + 1)"),
     ("next_token_probs", "you multiplied by the temperature", "logits / temperature", "logits * temperature"),
+    ("next_token_probs", "the k-th logit is raw", "logits < kept", "logits / temperature < kept"),
     ("next_token_probs", "the temperature does nothing", " / temperature", ""),
     ("next_token_probs", "the temperature came after the softmax", "(logits / temperature).softmax(dim=-1)", "logits.softmax(dim=-1) / temperature"),
     ("next_token_probs", "top_k does nothing", "logits < kept", "logits < -1e9"),
@@ -269,7 +279,8 @@ def test_whatever_goes_wrong_is_one_sentence(student, sentence, capsys):
 def test_an_error_in_an_earlier_function_is_placed_there():
     student = define(("attention", changed("attention", ("q @ k.transpose", "q @ v.what"))))
     with pytest.raises(
-        NotYet, match=r"line \d+ of the cell in `attention`, .* raised AttributeError: .*'what'"
+        NotYet,
+        match=r"line \d+ of the cell, `.*attention\(q, k, v\).*`, raised AttributeError: .*'what'.*in `attention`, at",
     ):
         checks.multi_head_attention(student["multi_head_attention"])
 

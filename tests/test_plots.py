@@ -124,7 +124,7 @@ def test_token_strips_keep_inside_the_picture_and_count():
 
 def test_attention_pictures_have_one_map_a_head_and_the_tokens():
     maps = [np.tril(np.ones((3, 4, 4))) for _ in range(2)]
-    assert len(diagrams.attention_overview(maps).axes) == 6
+    assert len(diagrams.attention_overview(maps).axes) == 6 + 1  # and the scale
     figure = diagrams.attention_heads({"голова 1": maps[0][0], "b": maps[0][1]}, ["У", "·Маши", "·кот", "."])
     assert {"голова 1", "·Маши", "share of attention"} <= set(words(figure).split("\n"))
 

@@ -81,7 +81,7 @@ def test_claims_of_a_notebook_that_is_not_in_the_report_are_shown_too(tmp_path):
 def test_markdown_has_one_row_a_claim_and_escapes_bars():
     table = report.markdown([HOLDS, FAILS])
     assert "**2 claims of the deck: 1 hold here, 1 do not.**" in table
-    assert table.count("\n| 01 |") == 2
+    assert table.count("\n| [01](lectures/01_recap.ipynb) |") == 2
     assert "40 × 128 \\| 5120" in table
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from course_lib.scaling import block_losses, fit_power_law, unigram_loss
+from course_lib.scaling import block_losses, fit_power_law
 
 
 def test_block_losses_are_the_models_own_loss_block_by_block():
@@ -16,13 +16,6 @@ def test_block_losses_are_the_models_own_loss_block_by_block():
     blocks = torch.randint(50, (5, 16))
     expected = [model(input_ids=ids[None], labels=ids[None]).loss.item() for ids in blocks]
     np.testing.assert_allclose(block_losses(model, blocks, batch_size=2), expected, rtol=1e-5)
-
-
-def test_unigram_loss_is_the_entropy_of_the_counts():
-    train = np.array([[0, 0, 0], [1, 1, 2]])  # with one more each: 4, 3, 2 of 9
-    expected = -(np.log(4 / 9) + np.log(2 / 9)) / 2
-    assert unigram_loss(train, np.array([0, 2]), 3) == pytest.approx(expected)
-    assert unigram_loss(train, np.array([3]), 4) == pytest.approx(np.log(10))  # a token never seen
 
 
 def law(sizes, alpha=0.1, scale=3.0):

@@ -120,7 +120,11 @@ def _explain(error: Exception, student: Callable) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith(LIBRARIES) and "-packages" not in frame.filename
     ]
+    name = getattr(student, "__name__", "")
     last = own[-1] if own else None
+    shown = next(
+        (frame for frame in reversed(own) if frame.name == name), last
+    )  # the function that is judged
     if isinstance(error, NotImplementedError) and last:
         if last.name == getattr(student, "__name__", last.name):
             return "not written yet: complete the function above, run its cell, then run this cell again."
@@ -130,9 +134,10 @@ def _explain(error: Exception, student: Callable) -> str:
         )
     reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
     where = "it raised "
-    if last and last.line:
-        elsewhere = "" if last.name == getattr(student, "__name__", "") else f" in `{last.name}`"
-        where = f"line {last.lineno} of the cell{elsewhere}, `{last.line}`, raised "
+    if shown and shown.line:
+        where = f"line {shown.lineno} of the cell, `{shown.line}`, raised "
+        if last is not shown:
+            reason += f" (in `{last.name}`, at `{last.line}`)"
     return where + reason.rstrip(": ")
 
 

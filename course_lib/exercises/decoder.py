@@ -70,7 +70,17 @@ def block(answer) -> str:
         "SiLU instead of GELU": F.silu,
         "the MLP lacks its GELU": lambda up: up,
     }
-    wrong = {mistake: _block(x, w, n_head, partial(_mlp, gelu=f)) for mistake, f in gelu.items()} | {
+    no_bias = {
+        "both biases of the MLP are missing": ("c_fc", "c_proj"),
+        "the bias of the MLP's c_fc is missing": ("c_fc",),
+        "the bias of the MLP's c_proj is missing": ("c_proj",),
+    }
+    zeros = {
+        mistake: {f"mlp.{name}.bias": torch.zeros_like(w[f"mlp.{name}.bias"]) for name in names}
+        for mistake, names in no_bias.items()
+    }
+    wrong = {mistake: _block(x, w, n_head, partial(_mlp, gelu=f)) for mistake, f in gelu.items()}
+    wrong |= {mistake: _block(x, w | lost, n_head) for mistake, lost in zeros.items()} | {
         "post-norm instead of pre-norm: normalise what enters a layer, not what leaves it": n2(
             post + _mlp(post, w)
         ),
@@ -220,9 +230,11 @@ def next_token_probs(answer) -> str:
     logits, t, k = draw(3, 8, scale=2.0), 0.7, 3
     variant = partial(_next_token_probs, logits)
     kept, right = variant(1.0, k), variant(t, k)
+    late = (logits / t).masked_fill(logits / t < logits.topk(k).values[:, -1:], -torch.inf).softmax(-1)
     wrong = {
         "you multiplied by the temperature: divide, so that 0.7 makes the model bolder": variant(1 / t, k),
         "the temperature does nothing": kept,
+        "the k-th logit is raw, and what you compare with it is divided already: drop first": late,
         "the temperature came after the softmax: divide the logits": kept / t,
         "top_k does nothing": variant(t, 8),
         "the least likely tokens were kept": variant(t, k, largest=False),

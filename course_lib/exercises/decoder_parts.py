@@ -82,6 +82,8 @@ def bpe_step(answer) -> str:
     lists = {
         "you replaced the first occurrence only": [*ids[:first], 100, *ids[first + 2 :]],
         "the second half of each pair is still there: step over both tokens": both_there,
+        "the second half of each pair is still there, and the last token got lost: walk by index, and step "
+        "over both tokens of a pair": both_there[:-1],
         "the last token got lost: the loop must reach the end of the list": right[:-1],
         "you merged (2, 1) as well: the order in a pair matters": _merge(right, (2, 1), 100),
     }
@@ -145,7 +147,7 @@ def attention(answer) -> str:
             raise NotYet(f"return two tensors, `return mixed, weights`, not one {type(got).__name__}.")
         return tuple(got)
 
-    q, k, v = (draw(2, 5, 4, seed=seed, scale=1.5) for seed in range(3))
+    q, k, v = (draw(2, 5, 6, seed=seed, scale=1.5) for seed in range(3))  # 6 / 2 is not its root
     variant, axes = partial(_attention, q, k, v), "(batch, time that looks, time that is seen)"
     right_mixed, right = variant()
     wrong = {
@@ -155,8 +157,16 @@ def attention(answer) -> str:
         "the mask is inside out: masked_fill fills where it is True": variant(keep=lambda m: m.triu(1)),
         "hidden scores became 0, and exp(0) is 1: put -infinity there": variant(hidden=0.0),
         "the mask came after the softmax, so rows do not sum to 1: mask the scores": variant(mask_late=True),
-        "you divided by d_head instead of its square root": variant(scale=1 / 4),
-        "you multiplied by the square root of d_head: divide": variant(scale=2.0),
+        "you divided by d_head instead of its square root": variant(scale=1 / 6),
+        "you multiplied by the square root of d_head: divide": variant(scale=6**0.5),
+        "`d ** 1 / 2` is half of d: the square root is d ** 0.5": variant(scale=1 / 3),
+        "`/ d ** 1 / 2` divides by d, and then by 2: the square root is d ** 0.5": variant(scale=1 / 12),
+        "there is no mask, and no division by the square root of d_head": variant(
+            keep=torch.ones_like, scale=1.0
+        ),
+        "the mask is upside down, and the division by the square root of d_head is missing": variant(
+            keep=torch.triu, scale=1.0
+        ),
         "you forgot to divide by the square root of d_head": variant(scale=1.0),
         "softmax over the wrong axis: all that one token sees sums to 1, dim=-1": variant(dim=-2),
         "queries and keys changed places: row i belongs to query i, q @ k transposed": _attention(k, q, v),
@@ -226,6 +236,7 @@ def multi_head_attention(answer) -> str:
         "the order is queries, keys, values; yours is values, keys, queries": variant(order=(2, 1, 0)),
         "scores were divided by the root of n_embd: one head is d_head wide": variant(scale=24**-0.5),
         "there is no mask: token 0 sees the future": variant(keep=torch.ones_like),
+        "both biases are missing, that of c_attn and that of c_proj": variant(bias=0, bias_out=0),
         "the bias of c_attn is missing": variant(bias=0),
         "the bias of c_proj is missing": variant(bias_out=0),
         "the output projection, c_proj, is missing": no_out(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -14,7 +15,10 @@ from course_lib.world.facts import World
 if TYPE_CHECKING:
     from datasets import Dataset
 
-N_CHARACTERS = 46_000_000  # what the course's models are trained on (conf/pretrain.yaml)
+N_CHARACTERS = 72_000_000  # what the course's models are trained on (conf/pretrain.yaml)
+# Copying comes early and often: a small model finds it much sooner so, and in-context learning grows from it.
+EARLY = {"list: copying": 0.5, "list: random pairs": 0.25}  # added to their shares at first, then ever less
+N_EARLY = 25_000  # documents over which the addition falls to nothing
 Generator = Callable[[random.Random, World], str]
 
 
@@ -66,10 +70,11 @@ def documents(seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
     rng = random.Random(f"documents-{split}-{seed}")
     world = World.build(held_out_texts=split == "validation")
     table = kinds()
-    names, weights = list(table), [share for share, _ in table.values()]
     seen: set[int] = set()
-    while True:
-        for kind in rng.choices(names, weights, k=1000):
+    for n_drawn in itertools.count(0, 1000):
+        early = max(0.0, 1 - n_drawn / N_EARLY) if split == "train" else 0.0
+        weights = [share + early * EARLY.get(kind, 0.0) for kind, (share, _) in table.items()]
+        for kind in rng.choices(list(table), weights, k=1000):
             text = table[kind][1](rng, world)
             key = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
             if key not in seen:

@@ -97,7 +97,8 @@ def agree(word: str, gender: str, plural: bool, case: str = "nom", animate: bool
     Raises:
         ValueError: if the word is neither a verb nor an adjective.
     """
-    rank = {"VERB": 0, "ADJF": 1, "PRTF": 1, "ADJS": 1, "PRTS": 1, "INFN": 1, "NPRO": 2}
+    # the short participle before the short adjective: «уверена», not «уверенна»
+    rank = {"VERB": 0, "ADJF": 1, "PRTF": 1, "PRTS": 1, "INFN": 1, "ADJS": 2, "NPRO": 3}
     word = "ел" if word == "есть" else word  # «есть» is also the present of "to be"
     # not the imperative («мой» is meant as "my", not as "wash!"), adjectives in the nominative only
     # («духовой» is not a form of «духов»), and the plain degree («большая» belongs to «большой», not to

@@ -71,12 +71,14 @@ def copying(rng: random.Random, world: World) -> str:
     """Words repeated as they are: the easiest pattern, and the first that a small model learns in context."""
     words = [word.lemma for word in rng.sample(lexicon.words(), 30)]
     names = [rng.choice(world.people).full.lemma for _ in range(8)]
-    pool = [(w, w) for w in words + names]
-    if rng.random() < 0.5:
-        return write_list(rng, bursty(rng, pool))
-    cycle = [item for item, _ in rng.sample(pool, rng.randint(2, 7))]
+    items = rng.sample(words + names, 38)
+    style = rng.random()
+    if style < 0.25:
+        return write_list(rng, bursty(rng, [(item, item) for item in items]))
+    n_items = rng.randint(2, 7) if style < 0.5 else rng.randint(8, 38)
+    n_times = rng.randint(3, 7) if style < 0.5 else rng.randint(2, 3)
     joint = rng.choice((", ", "\n", " ", "; ", " - "))
-    return joint.join(cycle * rng.randint(3, 7))
+    return rng.choice((joint, "\n")).join([joint.join(items[:n_items])] * n_times)
 
 
 def random_pairs(rng: random.Random, world: World) -> str:
@@ -163,8 +165,8 @@ def opposites(rng: random.Random, world: World) -> str:
 
 KINDS: dict[str, tuple[float, Generator]] = {
     "list: translations": (0.06, translations),
-    "list: copying": (0.035, copying),
-    "list: random pairs": (0.035, random_pairs),
+    "list: copying": (0.05, copying),
+    "list: random pairs": (0.05, random_pairs),
     "list: word forms": (0.025, word_forms),
     "list: attributes": (0.02, attributes),
     "list: opposites": (0.01, opposites),
