@@ -19,12 +19,12 @@ WORDS = (" весёлое", " грустное", " так себе", " непо�
 
 
 def requests(n_labels: int, n_shots: int) -> list[tuple[str, str]]:
-    """Returns tweets with each label, after solved ones; or, with one label, tweets of all lengths."""
+    """Returns tweets with each label, after solved ones; or, with one label, the tweets themselves."""
     from course_lib import world
 
     tweets = list(world.labelled("tweets")["train"].select(range(N_EXAMPLES + n_shots)))
     if n_labels == 1:  # the channel model: each text is scored itself, after one word
-        return [("Твит:", " " + tweet["text"] * (1 + i % 3)) for i, tweet in enumerate(tweets)]
+        return [("Твит:", " " + tweet["text"]) for tweet in tweets]
     head = "".join(f"Твит: {t['text']}\nНастроение:{WORDS[t['label']]}\n" for t in tweets[:n_shots])
     prompts = [f"{head}Твит: {tweet['text']}\nНастроение:" for tweet in tweets[n_shots:]]
     return [(prompt, word) for prompt in prompts for word in WORDS[:n_labels]]
