@@ -12,11 +12,11 @@ DIRECT = Template("Твит: {text}\nНастроение:")
 CHANNEL = Template("{label} твит:", target=" {text}")
 
 
-def hflm(model, tokenizer, **settings):
+def hflm(model, tokenizer):
     """Wrap a loaded model for lm-eval."""
     from lm_eval.models.huggingface import HFLM
 
-    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=8, **settings)
+    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
 
 
 def loglikelihood(lm, requests):

@@ -122,9 +122,8 @@ def _explain(error: Exception, student: Callable) -> str:
     ]
     name = getattr(student, "__name__", "")
     last = own[-1] if own else None
-    shown = next(
-        (frame for frame in reversed(own) if frame.name == name), last
-    )  # the function that is judged
+    # the line of the function that is judged, wherever it broke
+    shown = next((frame for frame in reversed(own) if frame.name == name), last)
     if isinstance(error, NotImplementedError) and last:
         if last.name == getattr(student, "__name__", last.name):
             return "not written yet: complete the function above, run its cell, then run this cell again."

@@ -8,13 +8,13 @@ so that its loss is -log p(label words) - log p(text | label words): but for the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_lib.scoring.logprobs import Request, score
+from course_lib.scoring.logprobs import Request, Scored, score
 from course_lib.scoring.templates import Example, Template, Words, label_fields, with_labels
 
 if TYPE_CHECKING:
@@ -66,17 +66,15 @@ def label_scores(
     Raises:
         ValueError: labels that cannot be told apart, an unknown field, norm or calibration.
     """
-    if norm not in NORMS:
-        raise ValueError(f"norm='{norm}' must be one of {', '.join(NORMS)}.")
-    each_its_own = bool(len(shots)) and not isinstance(shots[0], Mapping)
+    value = norm_of(norm)
     if calibrate is not None:
         if calibrate not in CALIBRATIONS:
             raise ValueError(f"calibrate='{calibrate}' must be one of {', '.join(CALIBRATIONS)}, or None.")
-        if each_its_own:
+        if is_own(shots):
             raise ValueError("Calibration compares with one prompt: give the same shots to all examples.")
     requests = label_requests(template, examples, labels, shots, whole)
     scored = score(model, tokenizer, requests, **options)
-    scores = np.array([NORMS[norm](one) for one in scored]).reshape(len(examples), len(labels))
+    scores = np.array([value(one) for one in scored]).reshape(len(examples), len(labels))
     if calibrate is None:
         return scores
     texts = ("",) if calibrate == "pmi" else CONTENT_FREE
@@ -87,6 +85,22 @@ def label_scores(
         base = np.exp(base - np.logaddexp.reduce(base, axis=1, keepdims=True))
         base = np.log(base.mean(0, keepdims=True))
     return scores - base
+
+
+def norm_of(norm: str) -> Callable[[Scored], float]:
+    """Return what a norm makes of a scored completion.
+
+    Raises:
+        ValueError: there is no such norm.
+    """
+    if norm not in NORMS:
+        raise ValueError(f"norm='{norm}' must be one of {', '.join(NORMS)}.")
+    return NORMS[norm]
+
+
+def is_own(shots: Sequence) -> bool:
+    """Tell whether each example has a list of shots of its own."""
+    return bool(len(shots)) and not isinstance(shots[0], Mapping)
 
 
 def label_requests(
@@ -105,7 +119,7 @@ def label_requests(
         raise ValueError("There is no example to classify.")
     words = list(labels.values())
     template.check(examples[0], set().union(*map(label_fields, words)))
-    each_its_own = bool(len(shots)) and not isinstance(shots[0], Mapping)
+    each_its_own = is_own(shots)
     if each_its_own and len(shots) != len(examples):
         raise ValueError(f"{len(shots)} lists of shots for {len(examples)} examples: give one for each.")
     head = "" if each_its_own else template.head(in_words(shots, labels))

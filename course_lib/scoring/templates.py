@@ -10,6 +10,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 Example = Mapping[str, Any]
@@ -94,7 +95,8 @@ class Template:
             raise ValueError(f"The template names no field of the example: write one of {has} in braces.")
 
 
-def field_names(template: str) -> set[str]:
+@cache
+def field_names(template: str) -> frozenset[str]:
     """Return the fields that a format string names, each without what stands after a dot or bracket.
 
     Raises:
@@ -106,7 +108,7 @@ def field_names(template: str) -> set[str]:
         raise ValueError(f"Template {template!r}: {error}; write {{{{ for a brace that is text.") from None
     if "" in names:
         raise ValueError(f"Template {template!r} has braces without a name: write {{name}}.")
-    return {name.split(".")[0].split("[")[0] for name in names}
+    return frozenset(name.split(".")[0].split("[")[0] for name in names)
 
 
 def fill(template: str, example: Example) -> str:

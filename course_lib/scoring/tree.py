@@ -170,7 +170,7 @@ def read(
 
     try:
         return _read(model, rows, cache, n_prefix)
-    except (torch.OutOfMemoryError, RuntimeError) as error:
+    except RuntimeError as error:  # a processor's has no kind of its own
         no_memory = isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
         if not no_memory or len(rows) == 1:
             raise
@@ -231,15 +231,13 @@ def pad(rows: Sequence[Row], n_prefix: int, device, dtype) -> dict[str, Tensor]:
     if n_prefix or any(row.n_kept > 1 and len(row.targets) > 1 for row in rows):
         seen = np.zeros((len(rows), 1, time, n_prefix + time), dtype=bool)
         seen[..., :n_prefix] = True
-        seen[:, 0, range(time), range(n_prefix, n_prefix + time)] = (
-            True  # padding sees itself: no empty softmax
-        )
+        # padding sees itself, for the softmax of nothing is no number
+        seen[:, 0, range(time), range(n_prefix, n_prefix + time)] = True
         for b, row in enumerate(rows):
             n = len(row.tokens)
             seen[b, 0, -n:, -n:] = row.mask()
-        mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(
-            ~torch.from_numpy(seen), torch.finfo(dtype).min
-        )
+        hidden = torch.from_numpy(~seen)
+        mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(hidden, torch.finfo(dtype).min)
     tensors = {"input_ids": torch.from_numpy(ids), "position_ids": torch.from_numpy(positions)}
     return {name: tensor.to(device) for name, tensor in (tensors | {"attention_mask": mask}).items()}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from course_lib.scoring.classify import NORMS
+from course_lib.scoring.classify import norm_of
 from course_lib.scoring.logprobs import score
 
 if TYPE_CHECKING:
@@ -42,13 +42,12 @@ def solve(
     Raises:
         ValueError: a task that leaves nothing to choose, an unknown norm.
     """
-    if norm not in NORMS:
-        raise ValueError(f"norm='{norm}' must be one of {', '.join(NORMS)}.")
+    value = norm_of(norm)
     if task.labels is None and task.name != "rucos":
         raise ValueError(f"{task.title} is answered by writing: let the model continue its prompts.")
     choices = [task.completions(row) for row in rows]
     requests = [(task.prompt(row), text) for row, texts in zip(rows, choices, strict=True) for text in texts]
-    values = iter([NORMS[norm](one) for one in score(model, tokenizer, requests, **options)])
+    values = iter([value(one) for one in score(model, tokenizer, requests, **options)])
     answers: list[int | str] = []
     for row, texts in zip(rows, choices, strict=True):
         scores = [next(values) for _ in texts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from course_lib.hub import hub_answers
 from course_lib.tasks.repairs import Row, repaired, trimmed
 from course_lib.tasks.specs import SPECS, HubSet
 
@@ -58,6 +59,7 @@ def download(hub: HubSet) -> Path:
                 repo_type="dataset",
                 revision=PARQUET,
                 allow_patterns=f"{hub.config}/*/*.parquet",
+                local_files_only=not hub_answers(),
             )
         )
     except LocalEntryNotFoundError:

@@ -6,11 +6,10 @@ Both run in one process, in turns, so that whatever else the machine does falls 
 from __future__ import annotations
 
 import os
-import statistics
-import time
 from pathlib import Path
 
 from tests.benchmarks.ceilings import matmul_ceiling, read_ceiling
+from tests.benchmarks.timing import in_turns
 
 GOAL = 3.0
 PROMPT_TOKENS, NEW_TOKENS = 64, 128
@@ -64,13 +63,7 @@ def run(repeats: int = 7) -> list[dict]:
         outputs = {side: work() for side, work in sides.items()}
         equal = torch.equal(outputs["ours"], outputs["peer"])
         assert equal, f"batch {batch}: gpt.py and transformers chose different tokens"
-        seconds = {side: [] for side in sides}
-        for _ in range(repeats):
-            for side, work in sides.items():
-                start = time.perf_counter()
-                work()
-                seconds[side].append(time.perf_counter() - start)
-        median = {side: statistics.median(values) for side, values in seconds.items()}
+        median = in_turns(sides, repeats)
         flops = 2 * n_params * batch * (PROMPT_TOKENS + NEW_TOKENS)
         bytes_read = 4 * n_params * NEW_TOKENS
         rows.append(

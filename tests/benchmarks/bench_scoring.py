@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import statistics
 import threading
-import time
 from collections.abc import Callable
+
+from tests.benchmarks.timing import in_turns
 
 N_EXAMPLES = 64
 # name -> (labels, shots, goal)
@@ -64,13 +64,7 @@ def run(repeats: int = 5) -> list[dict]:
             answers[side], memory[side] = peak(work)
         for (ours, greedy), (theirs, their_greedy) in zip(answers["ours"], answers["peer"], strict=True):
             assert abs(ours - theirs) < 1e-4 and greedy == their_greedy, f"{name}: {ours} against {theirs}"
-        seconds: dict[str, list[float]] = {side: [] for side in sides}
-        for _ in range(repeats):
-            for side, work in sides.items():
-                start = time.perf_counter()
-                work()
-                seconds[side].append(time.perf_counter() - start)
-        median = {side: statistics.median(values) for side, values in seconds.items()}
+        median = in_turns(sides, repeats)
         rows.append(
             {
                 "name": f"scoring, {name}, against lm-eval",
