@@ -84,6 +84,20 @@ def test_a_template_that_does_not_fit_says_why(template, message):
         template.check(TWEETS[0])
 
 
+@pytest.mark.parametrize(
+    ("query", "text", "message"),
+    [
+        ("{text}", None, r"asks for \{text\}, which is None in this example"),
+        ("{text.size}", "Ура", r"'\{text.size\}' does not fit this example: 'str' object has no attribute"),
+        ("{text[word]}", "Ура", "does not fit this example: string indices"),
+        ("{text:d}", "Ура", "does not fit this example: Unknown format code 'd'"),
+    ],
+)
+def test_a_text_that_does_not_fit_the_template_says_why(query, text, message):
+    with pytest.raises(ValueError, match=message):
+        Template(query).prompt({"text": text})
+
+
 def test_label_scores_are_the_requests_logprobs(lm):
     for template in (DIRECT, CHANNEL):
         scores = label_scores(*lm, template, TWEETS, LABELS)
@@ -142,16 +156,32 @@ def test_shots_stand_before_the_example_with_their_labels_words():
     ("arguments", "message"),
     [
         ({"labels": {0: "да", 1: "да"}}, "Two labels have the same words «да»"),
+        ({"labels": {0: "да", 1: " да "}}, "Two labels have the same words «да»"),
         ({"labels": {0: "да"}}, "1 label leaves nothing to choose"),
+        ({"labels": {}}, "0 label leaves nothing to choose"),
+        ({"labels": {0: "да", 1: " "}}, "words must be a text that is not blank, and are ' '"),
+        ({"labels": {0: "да", 1: {"mood": ""}}}, "words must be a text that is not blank"),
+        ({"labels": {0: 1, 1: 2}}, "words must be a text that is not blank, and are 1"),
+        ({"labels": ["да", "нет"]}, r"which words stand for which: \{0: …, 1: …\}, and are \['да', 'нет'\]"),
         (
             {"labels": {0: "да", 1: "да, конечно"}},
             "«да» is how «да, конечно» begins.*full stop or a new line",
         ),
         ({"template": Template("{text}", target=" да")}, "does not tell the labels apart"),
+        ({"template": "{text}"}, r"must be a Template\(query, target\), and is '\{text\}'"),
         ({"norm": "letters"}, "norm='letters' must be one of sum, token, byte"),
         ({"calibrate": "no"}, "calibrate='no' must be one of pmi, contextual"),
         ({"examples": []}, "no example to classify"),
+        ({"examples": TWEETS[0]}, "examples must be a list of rows.*this dict is neither"),
+        ({"examples": ["Ура"]}, "examples must be a list of rows, each a dictionary"),
+        ({"examples": iter(TWEETS)}, "examples must be a list of rows.*this list_iterator is neither"),
+        ({"examples": [TWEETS[0], {"label": 1}]}, r"asks for \{text\}, which the example does not have"),
         ({"shots": [{"text": "а", "label": 7}]}, "A shot has the label 7, which has no words"),
+        ({"shots": [{"text": "а", "label": None}]}, "A shot has the label None, which has no words"),
+        ({"shots": [{"text": "а"}]}, "A shot has no column 'label', only text"),
+        ({"shots": [{"premise": "а", "label": 0}]}, r"asks for \{text\}, which the example does not have"),
+        ({"shots": TWEETS[0]}, "shots must be a list of rows.*this dict is neither"),
+        ({"shots": 4}, "shots must be a list of rows.*this int is neither"),
         ({"shots": [TWEETS[:1]]}, "1 lists of shots for 4 examples"),
         ({"shots": [TWEETS[:1]] * 4, "calibrate": "pmi"}, "give the same shots to all"),
     ],
@@ -160,6 +190,31 @@ def test_classification_that_cannot_work_says_why(lm, arguments, message):
     settings = {"template": DIRECT, "examples": TWEETS, "labels": LABELS} | arguments
     with pytest.raises(ValueError, match=message):
         label_scores(*lm, **settings)
+
+
+def test_a_datasets_split_serves_as_examples_and_shots_and_all_splits_at_once_do_not(lm):
+    data = load_task("tweets").data
+    rows, shots = data["validation"].select(range(3)), data["train"].select(range(2))
+    expected = label_scores(*lm, DIRECT, list(rows), LABELS, shots=list(shots))
+    np.testing.assert_allclose(label_scores(*lm, DIRECT, rows, LABELS, shots=shots), expected)
+    without = label_scores(*lm, DIRECT, rows, LABELS)
+    np.testing.assert_allclose(
+        label_scores(*lm, DIRECT, rows, LABELS, shots=random_shots(data["train"], 0)), without
+    )
+    for call in (
+        lambda: label_scores(*lm, DIRECT, data, LABELS),
+        lambda: random_shots(data, 2),
+        lambda: solve(*lm, load_task("tweets"), data),
+    ):
+        with pytest.raises(ValueError, match="one split of a task's data; this DatasetDict is neither"):
+            call()
+
+
+@pytest.mark.parametrize("template", [Template("{text}: ", "{label}"), Template("{text}:", "{label}")])
+@pytest.mark.parametrize("text", ["Ура 🎉👩‍👩‍👧", "Ура\r\nснова", "", "é", "слово " * 1000])
+def test_odd_texts_and_boundaries_have_scores(lm, template, text):
+    scores = label_scores(*lm, template, [{"text": text}], {0: "😀", 1: "😁"})
+    assert np.isfinite(scores).all() and (scores < 0).all()
 
 
 def test_one_label_may_begin_another_where_something_ends_them(lm):
@@ -183,6 +238,28 @@ def test_too_few_for_the_shots():
         random_shots(POOL, 31)
     with pytest.raises(ValueError, match="The pool has 1 of label 1: 2 are asked"):
         balanced_shots([*POOL[:2], POOL[3], POOL[6]], 4)
+
+
+@pytest.mark.parametrize("n", [-1, 1.5, "2"])
+def test_a_number_of_shots_that_is_none(n):
+    for draw in (random_shots, balanced_shots, lambda pool, n: nearest_shots(pool, pool, n, "text")):
+        with pytest.raises(ValueError, match="number of shots must be 0, 1, 2, …, and is"):
+            draw(POOL, n)
+
+
+def test_no_shots():
+    assert random_shots(POOL, 0) == balanced_shots(POOL, 0) == balanced_shots([], 0) == []
+    assert nearest_shots(POOL, POOL[:2], 0, "text") == [[], []]
+    assert nearest_shots(POOL, [], 2, "text") == []
+
+
+def test_a_column_to_choose_by_that_is_not_there():
+    for choose in (
+        lambda: balanced_shots(POOL, 3, field="class"),
+        lambda: nearest_shots(POOL, POOL, 1, "class"),
+    ):
+        with pytest.raises(ValueError, match="no column 'class' to choose shots by, only text, label"):
+            choose()
 
 
 def test_the_nearest_shot_stands_last():
@@ -240,11 +317,28 @@ def test_an_answer_ends_at_the_first_stop(text, cut, more):
     assert runs_on(text) is more
 
 
+def test_a_single_stop_sequence_is_one_and_not_its_letters(lm):
+    assert answer("Где? Вопрос: что", "Вопрос:") == "Где?"
+    assert runs_on("Где? Вопрос: что", "Вопрос:")
+    once, as_list = (continuations(*lm, ["Кот"], 8, stop=stop) for stop in ("ква", ["ква"]))
+    assert once == as_list
+    with pytest.raises(ValueError, match="empty stop sequence would stop every text"):
+        answer("да", stop=[""])
+
+
+def test_an_answer_ends_at_a_windows_new_line():
+    assert answer(" да\r\nнет") == "да"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"strategy": "gredy"}, "strategy='gredy' must be one of greedy, beam 4"),
         ({"prompts": [""]}, "An empty prompt cannot be continued"),
+        ({"prompts": "Кот"}, "prompts must be a list of texts"),
+        ({"prompts": [None]}, "prompts must be a list of texts"),
+        ({"stop": ""}, "empty stop sequence"),
+        ({"batch_size": 0}, "batch_size=0 must be at least 1"),
         ({"max_new_tokens": 512}, "leaves no room for a prompt"),
     ],
 )
@@ -263,6 +357,20 @@ def test_a_task_is_solved_by_its_likeliest_completion(lm, name):
         values = [one.logprob for one in score(*lm, [(task.prompt(row), text) for text in texts])]
         expected = int(np.argmax(values))
         assert answer_ == (row["entities"][expected] if name == "rucos" else expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        ("tweets", [{"premise": "а"}], "This row has no 'text', which Tweet sentiment asks for"),
+        ("tweets", [{"text": None}], "This row has no 'text'"),
+        ("tweets", {"text": "Ура"}, "rows must be a list of rows.*this dict is neither"),
+        ("rucos", [{"passage": "а", "query": "б", "entities": []}], "RuCoS has no entities"),
+    ],
+)
+def test_rows_that_the_task_cannot_ask_about(lm, name, rows, message):
+    with pytest.raises(ValueError, match=message):
+        solve(*lm, load_task(name), rows)
 
 
 def test_a_free_text_is_not_chosen(lm):

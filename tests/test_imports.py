@@ -21,6 +21,7 @@ LIGHT = (
     "sizes",
     "scaling",
     "tasks",
+    "token_colours",
     "tokens",
 )
 # A module may import from lower layers only, and within a package from its own; a new one needs a place.
@@ -38,11 +39,11 @@ LAYERS = (
         "hub",
         "quiet",
     ),
-    ("models", "saving", "gpt", "diagrams", "report", "notebooks"),
+    ("models", "saving", "gpt", "diagrams", "token_colours", "report", "notebooks"),
     ("tasks", "scaling", "pretrain", "run"),
-    ("scoring", "prompts", "instructions", "rewards", "replay", "exercises"),
+    ("scoring", "prompts", "instructions", "rewards", "replay"),
     ("ppo", "chat"),
-    ("model_card",),
+    ("model_card", "exercises"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 # stricter than the layers: these know nobody but their own parts

@@ -99,23 +99,44 @@ def test_tweets_are_worded_as_on_the_deck(tasks):
     assert tasks["tweets"].labels == ("negative", "positive")
 
 
-def test_a_row_without_its_answer_says_so(tasks):
-    row = tasks["terra"].data["test"][0] | {"label": -1}
-    with pytest.raises(ValueError, match=r"TERRa has no label"):
-        tasks["terra"].answer(row)
-    row = tasks["rucos"].data["test"][0] | {"answers": []}
-    with pytest.raises(ValueError, match=r"RuCoS has no answer"):
-        tasks["rucos"].answer(row)
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("terra", {"label": -1}, "TERRa has no label"),
+        ("terra", {"label": None}, "TERRa has no label"),
+        ("terra", {"label": 2}, "TERRa has the label 2, no class from 0 to 1"),
+        ("terra", {"label": "entailment"}, "TERRa has the label 'entailment', no class from 0 to 1"),
+        ("rucos", {"answers": []}, "RuCoS has no answer"),
+    ],
+)
+def test_a_row_without_its_answer_says_so(tasks, name, change, message):
+    row = tasks[name].data["test"][0] | change
+    with pytest.raises(ValueError, match=message):
+        tasks[name].answer(row)
+
+
+def test_a_row_of_another_task_says_what_is_missing(tasks):
+    tweet = tasks["tweets"].data["test"][0]
+    with pytest.raises(ValueError, match="This row has no 'premise', which TERRa asks for"):
+        tasks["terra"].prompt(tweet)
+    with pytest.raises(ValueError, match="This row has no 'text', which Tweet sentiment asks for"):
+        tasks["tweets"].completions(tweet | {"text": None})
+    assert tasks["titles"].prompt({"text": "Открыли парк."}) == "Новость: Открыли парк.\nЗаголовок:"
 
 
 def test_an_unknown_task_names_the_nearest():
     with pytest.raises(ValueError, match=r"no task 'TERA'. Did you mean 'terra'"):
         load_task("TERA")
+    with pytest.raises(ValueError, match=r"no task \['terra'\]. Did you mean 'terra'"):
+        load_task(["terra"])
 
 
-def test_an_unknown_source_names_the_three_there_are():
-    with pytest.raises(FileNotFoundError, match=r"no folder 'wrld'. A source is 'world', 'hub', or a folder"):
-        load_task("terra", "wrld")
+@pytest.mark.parametrize("source", ["wrld", None])
+def test_an_unknown_source_names_the_three_there_are(source):
+    with pytest.raises(
+        FileNotFoundError, match=rf"no folder '{source}'. A source is 'world', 'hub', or a folder"
+    ):
+        load_task("terra", source)
 
 
 def test_every_counterpart_on_the_hub_is_named_as_owner_and_name():
@@ -123,4 +144,4 @@ def test_every_counterpart_on_the_hub_is_named_as_owner_and_name():
     assert set(TASKS) - set(named) == {"proverbs"}
     assert all(repository.count("/") == 1 for repository in named.values())
     assert {named[name] for name in RUSSIAN_SUPER_GLUE} == {"RussianNLP/russian_super_glue"}
-    assert load_task("detox").hub == "s-nlp/ru_paradetox" and load_task("proverbs").hub is None
+    assert load_task("detox").hub.repository == "s-nlp/ru_paradetox" and load_task("proverbs").hub is None

@@ -224,6 +224,23 @@ def test_a_line_that_is_not_json_is_named(tmp_path):
         load_task("terra", terra(tmp_path, TERRA, b'{"premise": "\xd0\x9a\xd0\xbe'))
 
 
+@pytest.mark.parametrize(
+    "whole_file",
+    [json.dumps(TERRA, indent=1).encode(), str(TERRA).encode(), b"<html>404</html>", b"[" * 100_000],
+    ids=["over several lines", "single quotes", "an error page", "endless nesting"],
+)
+def test_a_file_that_is_not_json_lines_is_named(tmp_path, whole_file):
+    with pytest.raises(ValueError, match=r"train\.jsonl, line 1 is not JSON"):
+        load_task("terra", terra(tmp_path, whole_file))
+
+
+def test_an_emoji_is_kept_and_half_of_one_is_named(tmp_path):
+    folder = terra(tmp_path, TERRA | {"premise": "Кот 👍🏽 спит."})
+    assert load_task("terra", folder).data["train"]["premise"][0] == "Кот 👍🏽 спит."
+    with pytest.raises(ValueError, match=r"train\.jsonl, line 1: 'utf-8' codec can't encode"):
+        load_task("terra", terra(tmp_path, json.dumps(TERRA | {"premise": "Кот \ud83d"}).encode()))
+
+
 def test_a_line_that_is_no_object_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"val\.jsonl, line 1 is not a JSON object"):
         load_task("terra", terra(tmp_path, b"[1, 2]", split="validation"))
@@ -246,6 +263,9 @@ def test_a_file_in_cp1251_is_named_and_how_to_convert_it(tmp_path):
         ({"premise": 5}, r"line 2: the field 'premise' must be a text, and is 5"),
         ({"idx": "first"}, r"line 2: .*'first'"),
         ({"idx": [1]}, r"line 2: a field is not of the type that TERRa has there"),
+        ({"idx": float("inf")}, r"line 2: a field is not of the type that TERRa has there"),
+        ({"label": " "}, r"line 2: the label ' ' is none of entailment, not_entailment"),
+        ({"label": -1}, r"line 2: the label -1 is none of entailment, not_entailment"),
     ],
 )
 def test_a_wrong_field_is_named_by_file_and_line(tmp_path, change, message):
@@ -285,9 +305,10 @@ def test_a_missing_split_is_named(tmp_path):
         load_task("terra", tmp_path)
 
 
-def test_an_empty_file_is_named(tmp_path):
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\r\n  \n"])
+def test_an_empty_file_is_named(tmp_path, content):
     with pytest.raises(ValueError, match=r"test\.jsonl holds no examples"):
-        load_task("terra", terra(tmp_path, b"", split="test"))
+        load_task("terra", terra(tmp_path, content, split="test"))
 
 
 def test_a_missing_folder_and_a_packed_one(tmp_path):
@@ -296,6 +317,8 @@ def test_a_missing_folder_and_a_packed_one(tmp_path):
     (tmp_path / "TERRa.zip").write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"TERRa\.zip' is still packed"):
         load_task("terra", tmp_path / "TERRa.zip")
+    with pytest.raises(FileNotFoundError, match=r"unzip TERRa\.zip there"):  # the folder with the zip
+        load_task("terra", tmp_path)
 
 
 def test_a_task_without_official_files_says_where_it_is(tmp_path):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.tasks import TASKS, load_task
@@ -34,6 +34,7 @@ def test_matthews_by_hand():
     assert matthews(predictions, labels) == pytest.approx((3 * 4 - 1 * 2) / math.sqrt(4 * 5 * 5 * 6))
 
 
+@settings(deadline=None)  # the first call imports scikit-learn
 @given(BITS)
 def test_matthews_is_a_correlation(pairs):
     predictions, labels = map(list, zip(*pairs, strict=True))
@@ -104,6 +105,7 @@ def test_normalising_twice_changes_nothing(text):
     assert normalised(normalised(text)) == normalised(text)
 
 
+@settings(deadline=None)  # the first call imports scikit-learn
 @given(st.lists(st.integers(0, 2), min_size=1))
 def test_the_majority_share_is_the_best_constant_answer(labels):
     assert majority_share(labels) == pytest.approx(max(accuracy([c] * len(labels), labels) for c in range(3)))
@@ -148,6 +150,9 @@ def test_wrong_predictions_are_refused_in_one_sentence():
         evaluate(task, [0] * 199 + [2])
     with pytest.raises(ValueError, match=r"TERRa: the prediction 'да' is no class"):
         evaluate(task, ["да"] * 200)
+    rucos = load_task("rucos")
+    with pytest.raises(ValueError, match=r"RuCoS: the prediction 0 is no text"):
+        evaluate(rucos, [0] * len(rucos.data["validation"]))
     with pytest.raises(ValueError, match=r"TERRa has no split 'dev', only train, validation, test"):
         evaluate(task, [0], "dev")
     with pytest.raises(ValueError, match=r"Jokes has no right answers"):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_lib.scoring.logprobs import Request, Scored, score
-from course_lib.scoring.templates import Example, Template, Words, label_fields, with_labels
+from course_lib.scoring.templates import Example, Template, Words, check_rows, label_fields, with_labels
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -99,8 +99,15 @@ def norm_of(norm: str) -> Callable[[Scored], float]:
 
 
 def is_own(shots: Sequence) -> bool:
-    """Tell whether each example has a list of shots of its own."""
-    return bool(len(shots)) and not isinstance(shots[0], Mapping)
+    """Tell whether each example has a list of shots of its own.
+
+    Raises:
+        ValueError: neither a list of shots nor a list of such lists.
+    """
+    own = isinstance(shots, Sequence) and len(shots) > 0 and not isinstance(shots[0], Mapping)
+    for some in shots if own else [shots]:
+        check_rows(some, "shots")
+    return own
 
 
 def label_requests(
@@ -113,10 +120,17 @@ def label_requests(
     """Write what is to be scored: example by example, label by label (see `label_scores`).
 
     Raises:
-        ValueError: no example, an unknown field, labels that cannot be told apart.
+        ValueError: no example, no template, an unknown field, labels that cannot be told apart.
     """
+    check_rows(examples, "examples")
     if not len(examples):
         raise ValueError("There is no example to classify.")
+    if not isinstance(template, Template):
+        raise ValueError(f"The template must be a Template(query, target), and is {template!r}.")
+    if not isinstance(labels, Mapping):
+        raise ValueError(
+            f"The labels must say which words stand for which: {{0: …, 1: …}}, and are {labels!r}."
+        )
     words = list(labels.values())
     template.check(examples[0], set().union(*map(label_fields, words)))
     each_its_own = is_own(shots)
@@ -138,9 +152,11 @@ def in_words(shots: Sequence[Example], labels: Mapping[Any, Words]) -> list[dict
     """Return solved examples with the words of their labels.
 
     Raises:
-        ValueError: a label that has no words.
+        ValueError: a shot without a label, or with one that has no words.
     """
     for shot in shots:
+        if "label" not in shot:
+            raise ValueError(f"A shot has no column 'label', only {', '.join(shot)}.")
         if shot["label"] not in labels:
             raise ValueError(
                 f"A shot has the label {shot['label']!r}, which has no words; {list(labels)} have."

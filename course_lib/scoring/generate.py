@@ -31,7 +31,7 @@ def continuations(
     prompts: Sequence[str],
     max_new_tokens: int = 32,
     strategy: str | Mapping = "greedy",
-    stop: Sequence[str] = (),
+    stop: str | Sequence[str] = (),
     batch_size: int = 16,
     seed: int = 0,
 ) -> list[str]:
@@ -43,7 +43,7 @@ def continuations(
         prompts: what is continued; too long ones lose their beginning.
         max_new_tokens: at most so many tokens each.
         strategy: a name of `STRATEGIES`, or arguments of `generate`.
-        stop: a text that has written one of these, or ended, is continued no further.
+        stop: a text that has written (one of) these, or ended, is continued no further.
         batch_size: prompts at once.
         seed: of the samples.
 
@@ -51,7 +51,8 @@ def continuations(
         The continuations alone, in the prompts' order, stop sequence included.
 
     Raises:
-        ValueError: an unknown strategy, an empty prompt, or no room for a prompt in the context window.
+        ValueError: an unknown strategy, prompts that are no texts, an empty prompt or stop sequence, no
+            room for a prompt in the context window.
     """
     import torch
     from transformers import set_seed
@@ -60,15 +61,19 @@ def continuations(
 
     if isinstance(strategy, str) and strategy not in STRATEGIES:
         raise ValueError(f"strategy='{strategy}' must be one of {', '.join(STRATEGIES)}, or arguments.")
+    if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts):
+        raise ValueError("The prompts must be a list of texts: ['…'].")
     if not all(prompts):
         raise ValueError("An empty prompt cannot be continued: begin with a word, or with end-of-text.")
     room = context_window(model) - max_new_tokens
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size} must be at least 1.")
     if room < 1:
         raise ValueError(f"max_new_tokens={max_new_tokens} leaves no room for a prompt in the window.")
     settings = dict(STRATEGIES[strategy] if isinstance(strategy, str) else strategy)
     settings |= {"max_new_tokens": max_new_tokens, "pad_token_id": tokenizer.pad_token_id}
-    if stop:
-        settings |= {"stop_strings": list(stop), "tokenizer": tokenizer}
+    if marks := stop_sequences(stop):
+        settings |= {"stop_strings": marks, "tokenizer": tokenizer}
     set_seed(seed)
     texts = [""] * len(prompts)
     encoded = [tokenizer(prompt)["input_ids"][-room:] for prompt in prompts]
@@ -85,17 +90,29 @@ def continuations(
     return texts
 
 
-def answer(continuation: str, stop: Sequence[str] = ("\n",)) -> str:
+def stop_sequences(stop: str | Sequence[str]) -> list[str]:
+    """Return stop sequences as a list; a single text is one of them, not one for each of its letters.
+
+    Raises:
+        ValueError: an empty one, which is written before anything else.
+    """
+    marks = [stop] if isinstance(stop, str) else list(stop)
+    if not all(marks):
+        raise ValueError("An empty stop sequence would stop every text before its first word.")
+    return marks
+
+
+def answer(continuation: str, stop: str | Sequence[str] = ("\n",)) -> str:
     """Cut the answer out of a continuation: up to the first stop sequence, without white space about it.
 
     A continuation may begin with white space, new lines too: an answer is not empty while there is a word.
     """
     text = continuation.lstrip()
-    ends = [place for mark in stop if (place := text.find(mark)) >= 0]
+    ends = [place for mark in stop_sequences(stop) if (place := text.find(mark)) >= 0]
     return text[: min(ends, default=len(text))].strip()
 
 
-def runs_on(continuation: str, stop: Sequence[str] = ("\n",)) -> bool:
+def runs_on(continuation: str, stop: str | Sequence[str] = ("\n",)) -> bool:
     """Tell whether a continuation goes on after its answer."""
     rest = continuation.lstrip()[len(answer(continuation, stop)) :]
     return bool(rest.strip())

@@ -8,15 +8,17 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any
 
-from course_lib.scoring.templates import Example, Template
+from course_lib.scoring.templates import Example, Template, check_rows
 
 
 def random_shots(pool: Sequence[Example], n: int, seed: int = 0) -> list[Example]:
     """Draw `n` different examples, in random order.
 
     Raises:
-        ValueError: the pool is smaller than that.
+        ValueError: the pool is smaller than that, or no list of rows.
     """
     _enough(pool, n)
     return [pool[i] for i in random.Random(seed).sample(range(len(pool)), n)]
@@ -32,13 +34,15 @@ def balanced_shots(pool: Sequence[Example], n: int, seed: int = 0, field: str = 
         field: the label's column.
 
     Raises:
-        ValueError: the pool, or one label of it, has too few.
+        ValueError: the pool, or one label of it, has too few; no such column.
     """
     _enough(pool, n)
+    if n == 0:
+        return []
     rng = random.Random(seed)
     by_label: dict[object, list[Example]] = defaultdict(list)
-    for example in pool:
-        by_label[example[field]].append(example)
+    for example, label in zip(pool, _column(pool, field), strict=True):
+        by_label[label].append(example)
     labels = sorted(by_label, key=str)
     more = set(rng.sample(range(len(labels)), n % len(labels)))
     drawn: list[Example] = []
@@ -68,14 +72,17 @@ def nearest_shots(
         For each example its shots, the nearest last, beside the query.
 
     Raises:
-        ValueError: the pool is smaller than `n`.
+        ValueError: the pool is smaller than `n`; no such column.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     _enough(pool, n)
+    check_rows(examples, "examples")
+    if n == 0 or not len(examples):
+        return [[] for _ in examples]
     vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3))
-    known = vectors.fit_transform([example[field] for example in pool])
-    likeness = vectors.transform([example[field] for example in examples]) @ known.T
+    known = vectors.fit_transform(_column(pool, field))
+    likeness = vectors.transform(_column(examples, field)) @ known.T
     order = (-likeness.toarray()).argsort(axis=1, kind="stable")[:, :n]
     return [[pool[i] for i in row[::-1]] for row in order]
 
@@ -107,6 +114,15 @@ def that_fit(
     return kept
 
 
+def _column(rows: Sequence[Example], field: str) -> list[Any]:
+    if field not in rows[0]:
+        raise ValueError(f"There is no column {field!r} to choose shots by, only {', '.join(rows[0])}.")
+    return [row[field] for row in rows]
+
+
 def _enough(pool: Sequence[Example], n: int) -> None:
+    check_rows(pool, "pool")
+    if not isinstance(n, Integral) or n < 0:
+        raise ValueError(f"The number of shots must be 0, 1, 2, …, and is {n!r}.")
     if n > len(pool):
         raise ValueError(f"{n} shots are asked of a pool of {len(pool)}.")

@@ -115,12 +115,35 @@ def fill(template: str, example: Example) -> str:
     """Put an example's columns into the fields of a format string.
 
     Raises:
-        ValueError: a field that the example does not have, named with its nearest neighbour.
+        ValueError: a field that the example does not have, named with its nearest neighbour, one that is
+            None, which would be written as a word, or one that cannot be written as the template wants.
     """
     for name in field_names(template):
         if name not in example:
             raise ValueError(_no_field(name, example))
-    return template.format(**example)
+        if example[name] is None:
+            raise ValueError(f"The template asks for {{{name}}}, which is None in this example.")
+    try:
+        return template.format(**example)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # {text.size}, {text:d}
+        raise ValueError(f"Template {template!r} does not fit this example: {error}.") from None
+
+
+def check_rows(rows: Any, name: str) -> None:
+    """Make sure that something is a list of rows, and not one row, a `DatasetDict` or a column.
+
+    Args:
+        rows: what was given.
+        name: what it is called.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not hasattr(rows, "__len__") or not isinstance(next(iter(rows), {}), Mapping):
+        raise ValueError(
+            f"The {name} must be a list of rows, each a dictionary, or one split of a task's data; "
+            f"this {type(rows).__name__} is neither."
+        )
 
 
 def _no_field(name: str, columns: Iterable[str]) -> str:
@@ -138,17 +161,25 @@ def with_labels(example: Example, labels: Sequence[Words]) -> list[dict[str, Any
             template says a label in more than one place («Весёлый твит: … )))»).
 
     Raises:
-        ValueError: fewer than two labels, or two with the same words.
+        ValueError: fewer than two labels, one without words, or two with the same words.
     """
     if len(labels) < 2:
         raise ValueError(f"{len(labels)} label leaves nothing to choose: give at least two.")
     fields = [label_fields(words) for words in labels]
-    if doubled := [words for i, words in enumerate(fields) if words in fields[:i]]:
-        words = ", ".join(doubled[0].values())
+    bare = [[str(word).strip() for word in words.values()] for words in fields]
+    if doubled := [words for i, words in enumerate(bare) if words in bare[:i]]:
+        words = ", ".join(doubled[0])
         raise ValueError(f"Two labels have the same words «{words}»: no model could tell them apart.")
     return [{**example, **words} for words in fields]
 
 
 def label_fields(words: Words) -> dict[str, str]:
-    """Return the fields that a label fills: `label` alone, unless it names others."""
-    return {"label": words} if isinstance(words, str) else dict(words)
+    """Return the fields that a label fills: `label` alone, unless it names others.
+
+    Raises:
+        ValueError: no words, or none but white space.
+    """
+    fields = {"label": words} if isinstance(words, str) else words
+    if not isinstance(fields, Mapping) or not "".join(map(str, fields.values())).strip():
+        raise ValueError(f"A label's words must be a text that is not blank, and are {words!r}.")
+    return dict(fields)

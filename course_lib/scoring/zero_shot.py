@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.scoring.classify import norm_of
 from course_lib.scoring.logprobs import score
+from course_lib.scoring.templates import check_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -40,8 +41,9 @@ def solve(
         For each row what `tasks.metrics.evaluate` takes: the number of a class, for RuCoS the entity.
 
     Raises:
-        ValueError: a task that leaves nothing to choose, an unknown norm.
+        ValueError: a task that leaves nothing to choose, rows of another task, an unknown norm.
     """
+    check_rows(rows, "rows")
     value = norm_of(norm)
     if task.labels is None and task.name != "rucos":
         raise ValueError(f"{task.title} is answered by writing: let the model continue its prompts.")

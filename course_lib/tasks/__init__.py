@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.tasks.specs import RUSSIAN_SUPER_GLUE, SPECS, TASKS
+from course_lib.tasks.specs import RUSSIAN_SUPER_GLUE, SPECS, TASKS, Spec
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -21,70 +21,72 @@ if TYPE_CHECKING:
 __all__ = ["RUSSIAN_SUPER_GLUE", "TASKS", "Task", "load_task"]
 
 
-@dataclass(frozen=True)
-class Task:
-    """A task with its data.
+@dataclass(frozen=True, kw_only=True)
+class Task(Spec):
+    """What is known of a task, and its data.
 
     Attributes:
         name: one of `TASKS`.
-        title: the name that the deck and the leaderboard write.
         data: the splits train, validation and test, those that the source has, in the Hub's columns.
         labels: the names of the classes in `ClassLabel` order, None where the answer is a text.
-        template: the prompt, `str.format` over the columns.
-        wordings: one completion per label, or the one target of a free text.
-        metrics: names of functions in `course_lib.tasks.metrics`.
-        texts: the columns that are read.
-        hub: the real data on the Hub, owner/name, or None.
-        glosses: column → value → the Russian words shown instead.
     """
 
     name: str
-    title: str
     data: DatasetDict = field(repr=False)
     labels: tuple[str, ...] | None
-    template: str
-    wordings: tuple[str, ...]
-    metrics: tuple[str, ...]
-    texts: tuple[str, ...]
-    hub: str | None
-    glosses: Mapping[str, Mapping[str, str]] = field(repr=False)
 
     def prompt(self, row: Mapping[str, Any]) -> str:
-        """Return what a model reads before it answers; it never ends in a space."""
-        return self.template.format(**self._shown(row))
+        """Return what a model reads before it answers; it never ends in a space.
+
+        Raises:
+            ValueError: the row is of another task, or one of its texts is missing.
+        """
+        return self._written(self.template, row)
 
     def completions(self, row: Mapping[str, Any]) -> list[str]:
-        """Return what may follow the prompt: a text per label, per entity (RuCoS), or the one target."""
-        shown = self._shown(row)
-        wordings = [wording.format(**shown) for wording in self.wordings]
-        if self.name == "rucos":
-            return [fill(wordings[0], entity) for entity in row["entities"]]
-        return wordings
+        """Return what may follow the prompt: a text per label, per entity (RuCoS), or the one target.
+
+        Raises:
+            ValueError: as `prompt`, or RuCoS without entities.
+        """
+        wordings = [self._written(wording, row) for wording in self.wordings]
+        if self.name != "rucos":
+            return wordings
+        if not row.get("entities"):
+            raise ValueError("This row of RuCoS has no entities: there is nothing to choose.")
+        return [fill(wordings[0], entity) for entity in row["entities"]]
 
     def answer(self, row: Mapping[str, Any]) -> str:
         """Return the right completion.
 
         Raises:
-            ValueError: the row has no label, as in the official test files.
+            ValueError: as `prompt`, or the row has no label, as in the official test files, or a wrong one.
         """
         if self.name == "rucos":
-            if not row["answers"]:
+            if not row.get("answers"):
                 raise ValueError("This row of RuCoS has no answer: the test files' are not public.")
-            return fill(self.wordings[0].format(**self._shown(row)), row["answers"][0])
+            return fill(self._written(self.wordings[0], row), row["answers"][0])
         if self.labels is None:
             return self.completions(row)[0]
-        if row["label"] < 0:
+        label = row.get("label")
+        if label in (None, -1):
             raise ValueError(f"This row of {self.title} has no label: the test files' are not public.")
-        return self.completions(row)[row["label"]]
+        if label not in range(len(self.labels)):
+            last = len(self.labels) - 1
+            raise ValueError(f"This row of {self.title} has the label {label!r}, no class from 0 to {last}.")
+        return self.completions(row)[label]
 
-    def _shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the columns as the templates show them."""
-        shown = dict(row)
-        for column, words in self.glosses.items():
-            shown[column] = words.get(row[column], row[column])
-        if self.name == "rucos":  # a mark of the file format, not a word
-            shown["passage"] = row["passage"].replace("@highlight\n", "")
-        return shown
+    def _written(self, template: str, row: Mapping[str, Any]) -> str:
+        """Fill the columns into a template, as it shows them."""
+        shown = {column: value for column, value in row.items() if value is not None}
+        for column in self.glosses.keys() & shown.keys():
+            shown[column] = self.glosses[column].get(shown[column], shown[column])
+        if self.name == "rucos" and "passage" in shown:  # a mark of the file format, not a word
+            shown["passage"] = shown["passage"].replace("@highlight\n", "")
+        try:
+            return template.format(**shown)
+        except KeyError as error:
+            raise ValueError(f"This row has no {error}, which {self.title} asks for.") from None
 
 
 def fill(query: str, entity: str) -> str:
@@ -107,7 +109,7 @@ def load_task(name: str, source: str | Path = "world") -> Task:
         ValueError: no such task or source, a damaged file, or the Hub is out of reach.
         FileNotFoundError: the folder or a file in it is missing.
     """
-    if name not in SPECS:
+    if name not in TASKS:
         near = get_close_matches(str(name).lower(), TASKS, n=1, cutoff=0.0)
         raise ValueError(f"There is no task {name!r}. Did you mean {near[0]!r}? All: {', '.join(TASKS)}.")
     if source == "world":
@@ -122,17 +124,6 @@ def load_task(name: str, source: str | Path = "world") -> Task:
         from course_lib.tasks.files import load_files
 
         data = load_files(name, source)
-    spec = SPECS[name]
     label = next(iter(data.values())).features.get("label")
-    return Task(
-        name,
-        spec.title,
-        data,
-        None if label is None else tuple(label.names),
-        spec.template,
-        spec.wordings,
-        spec.metrics,
-        spec.texts,
-        spec.hub.repository if spec.hub else None,
-        spec.glosses,
-    )
+    labels = None if label is None else tuple(label.names)
+    return Task(**vars(SPECS[name]), name=name, data=data, labels=labels)

@@ -45,7 +45,7 @@ def load_files(name: str, source: str | Path) -> DatasetDict:
 
     if name not in RUSSIAN_SUPER_GLUE:
         raise ValueError(f"{name!r} is no task of Russian SuperGLUE: load it from 'world' or 'hub'.")
-    folder = task_folder(SPECS[name].title, Path(source).expanduser())
+    folder = task_folder(SPECS[name].title, Path(str(source)).expanduser())
     features = TASKS[name].features()
     files = {"test": "LiDiRus.jsonl"} if name == "lidirus" else FILES
     missing = [file for file in files.values() if not (folder / file).is_file()]
@@ -81,7 +81,7 @@ def read_split(name: str, path: Path, split: str, features: Features) -> list[Ro
             rows += [repaired(name, row) for row in to_rows(name, record, features, split != "test")]
         except KeyError as error:
             raise ValueError(f"{path}, line {number}: the field {error} is missing.") from None
-        except (TypeError, AttributeError):
+        except (TypeError, AttributeError, OverflowError):
             raise ValueError(
                 f"{path}, line {number}: a field is not of the type that {SPECS[name].title} has there."
             ) from None
@@ -104,7 +104,7 @@ def records(path: Path) -> Iterator[tuple[int, Row]]:
                     f"{path}, line {number} is not UTF-8 (is it cp1251?): convert the file once with "
                     f"`iconv -f cp1251 -t utf-8 {path.name} > new.jsonl`."
                 ) from None
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number} is not JSON ({error}).") from None
             if text and not isinstance(record, dict):
                 raise ValueError(f"{path}, line {number} is not a JSON object.")
@@ -172,9 +172,10 @@ def rucos_rows(record: Row, labelled: bool) -> Iterator[Row]:
 
 
 def as_text(field: str, value: Any) -> str:
-    """Return a string, and refuse everything else."""
+    """Return a string, and refuse everything else (ValueError)."""
     if not isinstance(value, str):
         raise ValueError(f"the field {field!r} must be a text, and is {value!r}.")
+    value.encode()  # a ValueError for half an emoji, which JSON can write and no tokenizer reads
     return value
 
 

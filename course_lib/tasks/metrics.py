@@ -47,6 +47,8 @@ def evaluate(task: Task, predictions: Sequence, split: str = "validation") -> di
         answers = rows["answers"] if task.name == "rucos" else [[task.answer(row)] for row in rows]
         if not all(answers):
             raise ValueError(f"The answers of {task.title} {split} are not public: use 'validation'.")
+        if wrong := [prediction for prediction in predictions if not isinstance(prediction, str)]:
+            raise ValueError(f"{task.title}: the prediction {wrong[0]!r} is no text.")
         each = {"token_f1": token_f1, "exact_match": exact_match}
         return {
             name: fmean(each[name](*pair) for pair in zip(predictions, answers, strict=True))

@@ -44,7 +44,7 @@ class Spec:
     metrics: tuple[str, ...]
     texts: tuple[str, ...]
     hub: HubSet | None = None
-    glosses: dict[str, dict[str, str]] = field(default_factory=dict)
+    glosses: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
 
 YES_NO = (" Да", " Нет")
