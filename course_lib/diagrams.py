@@ -1,4 +1,4 @@
-"""The pictures that are drawn rather than plotted: the main idea, the decoder, tokens, attention and masks.
+"""The pictures that are drawn rather than plotted: the main idea, models, the decoder, tokens, attention.
 
 They take names, numbers and matrices and know no models; the look is that of `plots.style()`.
 """
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from course_lib.registry import ModelCard
 
 # fills light enough for black letters, each told from the others by its lightness
 PAPER, SKY, SAND, MINT, STONE = "#ffffff", "#cfe6f5", "#fbe3b3", "#b9e2d3", "#d9d9d9"
@@ -63,6 +65,34 @@ def main_idea(steps: Sequence[tuple[str, str, str]]) -> Figure:
         _box(ax, x, 0.62, width - 0.3, 0.86, example, PAPER, family="DejaVu Sans Mono", fontsize=8)
         if i:
             _arrow(ax, (x - width / 2 - gap + 0.06, 1.25), (x - width / 2 - 0.06, 1.25))
+    return figure
+
+
+def timeline(models: Sequence[ModelCard]) -> Figure:
+    """Draw the deck's GPT-like models in columns, a year each, those with open weights filled.
+
+    Args:
+        models: lines of the registry (slide "GPT-like models").
+    """
+    from itertools import groupby
+
+    by_year = {
+        year: sorted(of_year, key=lambda model: (model.n_params is None, model.n_params))
+        for year, of_year in groupby(sorted(models, key=lambda model: model.year), lambda model: model.year)
+    }
+    width, height, tallest = 3.1, 0.72, max(map(len, by_year.values()))
+    figure, ax = _canvas(len(by_year) * width + 0.2, tallest * height + 1.05, 0.86)
+    _arrow(ax, (0.05, 0.62), (len(by_year) * width + 0.15, 0.62))
+    for i, (year, of_year) in enumerate(by_year.items()):
+        x = (i + 0.5) * width + 0.05
+        ax.text(x, 0.3, str(year), ha="center", va="center", fontsize=11, fontweight="bold")
+        for j, model in enumerate(of_year):
+            y = 0.62 + (j + 0.65) * height
+            _box(ax, x, y, width - 0.2, height - 0.12, "", SKY if model.open else PAPER)
+            ax.text(x, y + 0.13, model.name, ha="center", va="center", fontsize=9.5, fontweight="bold")
+            about = f"{model.owner} · {model.size} · {model.language}"
+            ax.text(x, y - 0.14, about, ha="center", va="center", fontsize=7.5)
+    ax.text(0.05, tallest * height + 0.95, "filled: open weights", va="center", fontsize=9)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Every figure's drawing code, in one style: legible in greyscale, to the colour-blind, and in Russian."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -177,6 +178,43 @@ def measured(
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if len(series) > 1:
         ax.legend()
+    return ax
+
+
+def dots(
+    groups: Mapping[str, Sequence[float]],
+    xlabel: str,
+    *,
+    chance: float | None = None,
+    title: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw every single value as a dot, a row a group, equal ones above one another, and the rows' means.
+
+    Args:
+        groups: label -> its values, from top to bottom.
+        xlabel: what the values are.
+        chance: a value to compare with, drawn as a line.
+
+    Returns:
+        the axes.
+    """
+    ax = _axes(ax)
+    for row, (values, color) in enumerate(zip(groups.values(), cycle(PALETTE), strict=False)):
+        seen: Counter[float] = Counter()
+        step = min(0.11, 0.6 / max(Counter(values).values()))
+        for value in values:
+            ax.plot(value, row - step * seen[value], marker="o", color=color, alpha=0.8, linestyle="none")
+            seen[value] += 1
+        mean = sum(values) / len(values)
+        ax.plot([mean, mean], [row + 0.12, row + 0.34], color="black", marker="", linestyle="-")
+        ax.text(mean, row + 0.37, f"mean {mean:.2f}", ha="center", va="top", fontsize=8)
+    if chance is not None:
+        ax.axvline(chance, color="#555555", linestyle=":", marker="")
+        ax.text(chance, -0.75, "chance", ha="center", va="bottom", fontsize=8)
+    ax.set_yticks(range(len(groups)), list(groups))
+    ax.set(xlabel=xlabel, title=title, ylim=(len(groups) - 0.3, -0.75))
+    ax.grid(axis="y", visible=False)
     return ax
 
 

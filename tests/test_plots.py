@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 
 from course_lib import diagrams, plots
 from course_lib.gpt import attention_mask
+from course_lib.registry import MODELS
 
 RUSSIAN = "Ёжик, съешь ещё «щавель» — №1"
 
@@ -68,6 +69,14 @@ def test_measured_draws_error_bars():
     assert len(ax.get_legend().get_texts()) == 2
 
 
+def test_dots_draw_every_value_apart_inside_its_row_and_the_mean():
+    values = [0.5] * 20 + [0.75] * 4
+    ax = plots.dots({"ёж": values, "b": [1.0]}, "accuracy", chance=0.5)
+    drawn = {tuple(np.round(line.get_xydata()[0], 6)) for line in ax.get_lines() if line.get_marker() == "o"}
+    assert len(drawn) == 25 and all(-0.75 < y <= row for row in (0, 1) for x, y in drawn if (x == 1) == row)
+    assert {"ёж", "b", "mean 0.54", "mean 1.00", "chance"} <= set(words(ax.figure).split("\n"))
+
+
 def test_shares_fill_each_bar():
     ax = plots.shares(["big", "small"], {"a": [30, 1], "b": [10, 3]}, "share")
     widths = np.array([[bar.get_width() for bar in part] for part in ax.containers])
@@ -95,6 +104,17 @@ def test_a_missing_letter_would_be_noticed():
 def test_main_idea_shows_each_step():
     figure = diagrams.main_idea([("1", "what", RUSSIAN), ("2", "то", "это"), ("3", "x", "y")])
     assert {RUSSIAN, "то", "это"} <= set(words(figure).split("\n"))
+
+
+def test_timeline_has_every_model_in_its_year_and_fills_the_open_ones():
+    ax = diagrams.timeline(MODELS).axes[0]
+    place = {text.get_text(): text.get_position() for text in ax.texts}
+    assert {model.name for model in MODELS} <= set(place)
+    for model in MODELS:
+        assert place[model.name][0] == place[str(model.year)][0]
+        assert f"{model.owner} · {model.size} · {model.language}" in place
+    boxes = [patch for patch in ax.patches if patch.get_facecolor()[:3] != (1, 1, 1)]
+    assert len(boxes) == sum(model.open for model in MODELS)
 
 
 def test_decoder_writes_the_models_shapes_in():
