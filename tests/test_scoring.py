@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.models import load_lm
-from course_lib.scoring import logprob, score, tree
-from course_lib.scoring.logprobs import encode
+from course_lib.scoring import logprob, logprobs, reading, score
 
 TEXT = st.text("аб вт\nго", max_size=30)
 COMPLETION = st.text("аб вт\nго", min_size=1, max_size=12)
@@ -32,11 +31,16 @@ def model(tokenizer):
     return GPT2LMHeadModel(config).eval()
 
 
+def encode(tokenizer, prompt, completion, limit, bos=None):
+    [encoded] = logprobs.encode(tokenizer, [(prompt, completion)], limit, bos)
+    return encoded
+
+
 def by_hand(model, ids, n_scored):
     """Score one sequence in the plainest way."""
     with torch.no_grad():
-        logprobs = model(torch.tensor([ids[:-1]])).logits[0].log_softmax(-1)
-    predicted = logprobs.gather(1, torch.tensor(ids[1:])[:, None])[:, 0]
+        all_of_them = model(torch.tensor([ids[:-1]])).logits[0].float().log_softmax(-1)
+    predicted = all_of_them.gather(1, torch.tensor(ids[1:])[:, None])[:, 0]
     return predicted[-n_scored:].numpy()
 
 
@@ -89,19 +93,82 @@ def test_greedy_says_what_greedy_decoding_would_write(model, tokenizer):
     assert likeliest.greedy and not other.greedy
 
 
-def test_a_shared_prefix_is_read_once(model, tokenizer):
-    head = "Раз, два, три, четыре, пять, вышел зайчик погулять. Вдруг охотник выбегает."
-    requests = [(head + f" {word}", f" {answer}") for word in "абвгд" for answer in ("да", "нет")]
-    lengths = []
+@pytest.fixture
+def shapes(model):
+    """What the model has read: (rows, time) of each pass."""
+    seen = []
     hook = model.transformer.register_forward_pre_hook(
-        lambda _, args, kwargs: lengths.append(tuple((args[0] if args else kwargs["input_ids"]).shape)),
+        lambda _, args, kwargs: seen.append(tuple((args[0] if args else kwargs["input_ids"]).shape)),
         with_kwargs=True,
     )
-    score(model, tokenizer, requests)
+    yield seen
     hook.remove()
-    n_head = len(tokenizer(head)["input_ids"])
-    assert lengths[0] == (1, n_head)
-    assert lengths[1][0] == 5 and lengths[1][1] < 6  # five rows, two labels in each
+
+
+def test_a_shared_prefix_is_read_once(model, tokenizer, shapes):
+    head = "Раз, два, три, четыре, пять, вышел зайчик погулять. Вдруг охотник выбегает."
+    requests = [(head + f" {word}", f" {answer}") for word in "абвгд" for answer in ("да", "нет")]
+    score(model, tokenizer, requests)
+    after = sum(rows * time for rows, time in shapes) - len(tokenizer(head)["input_ids"])
+    assert 0 < after < 5 * 6  # five prompts, two labels to each
+    shapes.clear()
+    score(model, tokenizer, requests, batch_tokens=4)  # too few for all in one line
+    assert shapes[0] == (1, len(tokenizer(head)["input_ids"]))
+    assert sum(rows * time for rows, time in shapes[1:]) < 5 * 6
+
+
+@pytest.mark.parametrize("prompt", ["", "Твит:"])
+def test_many_texts_that_have_little_in_common_cost_less_than_each_by_itself(
+    model, tokenizer, shapes, prompt
+):
+    def work():
+        """Each token's own work, and its look at the others of its line."""
+        total = sum(rows * time * (6 * model.config.hidden_size + time) for rows, time in shapes)
+        shapes.clear()
+        return total
+
+    words = ("дом", "кот и пёс", "река, река", "лес", "в саду", "утром", "мы")
+    requests = [(prompt, f" {a} {b} {c} и всё") for a in words for b in words for c in words]
+    together = score(model, tokenizer, requests)
+    work_together = work()
+    alone = score(model, tokenizer, requests, share=False)
+    assert work_together < work()
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one.token_logprobs, other.token_logprobs, atol=1e-4)
+
+
+def architectures(vocab_size):
+    """Small decoders that treat positions and masks in different ways."""
+    from transformers import GPTNeoXConfig, LlamaConfig, XGLMConfig
+
+    small = {"vocab_size": vocab_size, "initializer_range": 0.2, "pad_token_id": 0, "eos_token_id": 0}
+    wide = small | {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4}
+    return {
+        "xglm": XGLMConfig(**small, d_model=32, ffn_dim=64, num_layers=2, attention_heads=4, init_std=0.2),
+        "gpt-neox": GPTNeoXConfig(**wide, **heads, rotary_pct=0.5),
+        "llama": LlamaConfig(**wide, **heads, num_key_value_heads=2),
+        "llama, eager": LlamaConfig(**wide, **heads, attn_implementation="eager"),
+    }
+
+
+@pytest.mark.parametrize("name", ["xglm", "gpt-neox", "llama", "llama, eager"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_other_decoders_and_half_precision(tokenizer, name, dtype):
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    other = AutoModelForCausalLM.from_config(architectures(len(tokenizer))[name]).eval().to(dtype)
+    head = "Раз, два, три, четыре, пять, вышел зайчик погулять. "
+    requests = [
+        (head + word, f" {answer}") for word in ("кот", "дом и сад", "а") for answer in ("да", "нет, нет")
+    ]
+    requests += [("", "да"), ("кот", " спит")]
+    plain = [by_hand(other, e.ids, e.n_scored) for e in logprobs.encode(tokenizer, requests, 200)]
+    for options in ({}, {"share": False}, {"batch_tokens": 8}):
+        for one, expected in zip(score(other, tokenizer, requests, **options), plain, strict=True):
+            tolerance = 1e-4 if dtype == torch.float32 else 0.1
+            np.testing.assert_allclose(one.token_logprobs, expected, atol=tolerance)
 
 
 @given(prompt=TEXT, completion=COMPLETION)
@@ -142,19 +209,19 @@ def test_where_a_text_begins(tokenizer):
 
 
 def test_half_a_batch_where_memory_ends(model, tokenizer, monkeypatch, caplog):
-    requests = [(f"{i} кот", " спит") for i in range(8)]
+    requests = [(f"{i} кот, который гуляет сам по себе", " спит") for i in range(8)]
     expected = score(model, tokenizer, requests)
-    read = tree._read
+    read = reading._read
 
-    def small_machine(model, rows, *rest):
-        if len(rows) > 3:
+    def small_machine(model, lines, *rest):
+        if len(lines) > 3:
             raise torch.OutOfMemoryError("out of memory")
-        return read(model, rows, *rest)
+        return read(model, lines, *rest)
 
-    monkeypatch.setattr(tree, "_read", small_machine)
+    monkeypatch.setattr(reading, "_read", small_machine)
     with caplog.at_level(logging.WARNING):
         halved = score(model, tokenizer, requests)
-    assert "out of memory with 8 texts at once: going on with 4" in caplog.text
+    assert "out of memory with 8 lines at once: going on with 4" in caplog.text
     for one, other in zip(expected, halved, strict=True):
         np.testing.assert_allclose(one.token_logprobs, other.token_logprobs, atol=1e-5)
 

@@ -1,7 +1,8 @@
 """Log-probabilities of completions given prompts: exactly what the model gives, at the price it must cost.
 
 Slide "How to solve tasks with the few-/zero-shot?": "for each example compare loss (or perplexity) for each
-template". `encode` says what is scored, `tree.py` how requests that begin alike share their work.
+template". `encode` says what is scored, `tree.py` how requests that begin alike share their work, and
+`reading.py` lets the model read them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from course_lib.scoring.tree import common_length
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -68,7 +71,7 @@ def score(
     bos: bool | None = None,
     share: bool = True,
     by_length: bool = True,
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
 ) -> list[Scored]:
     """Score completions given prompts.
 
@@ -79,8 +82,9 @@ def score(
         bos: whether every text begins with the beginning-of-text token; None: as the tokenizer does by
             itself, and always where the prompt is empty, for something must come first.
         share: read once what several requests begin with.
-        by_length: put requests of similar length into one batch.
-        batch_tokens: tokens in a batch, padding included; a batch that does not fit into memory is halved.
+        by_length: put what is of similar length into one batch.
+        batch_tokens: tokens in a batch, padding included; None: 768 on a processor, which is no faster with
+            more, else 4096. A batch that does not fit into memory is halved.
 
     Returns:
         One result a request, in their order.
@@ -88,10 +92,9 @@ def score(
     Raises:
         ValueError: an empty completion, one longer than the context window, or logits that are no numbers.
     """
-    from course_lib.scoring.tree import run
+    from course_lib.scoring.reading import run
 
-    limit = context_window(model)
-    encoded = [encode(tokenizer, *request, limit=limit, bos=bos) for request in requests]
+    encoded = encode(tokenizer, requests, context_window(model), bos)
     results = run(model, encoded, share=share, by_length=by_length, batch_tokens=batch_tokens)
     return [
         Scored(e.ids[-e.n_scored :], values, greedy, len(completion.encode()))
@@ -100,9 +103,9 @@ def score(
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, prompt: str, completion: str, limit: int, bos: bool | None = None
-) -> Encoded:
-    """Turn a request into tokens, prompt and completion together, as the model met them in training.
+    tokenizer: PreTrainedTokenizerBase, requests: Sequence[Request], limit: int, bos: bool | None = None
+) -> list[Encoded]:
+    """Turn requests into tokens, prompt and completion together, as the model met them in training.
 
     The completion begins at the first token that the prompt alone would not have: a token that holds the
     end of the prompt and the beginning of the completion counts to the completion. A text that does not fit
@@ -110,37 +113,44 @@ def encode(
 
     Args:
         tokenizer: the model's.
-        prompt: what is given.
-        completion: what is scored.
+        requests: what is given, and what is scored.
         limit: tokens that the model can read at once.
         bos: see `score`.
 
     Returns:
-        At most limit + 1 tokens, for the last one is only predicted, never read.
+        For each at most limit + 1 tokens, for the last one is only predicted, never read.
 
     Raises:
         ValueError: an empty completion, one longer than the context window, or no token to begin with.
     """
-    if not completion:
-        raise ValueError(f"The completion of prompt «…{prompt[-40:]}» is empty: there is nothing to score.")
+    for prompt, completion in requests:
+        if not completion:
+            raise ValueError(
+                f"The completion of prompt «…{prompt[-40:]}» is empty: there is nothing to score."
+            )
+    wholes = [prompt + completion for prompt, completion in requests]
+    texts = list(dict.fromkeys([prompt for prompt, _ in requests if prompt] + wholes))
     by_itself = {} if bos is None else {"add_special_tokens": False}
-    head = tokenizer(prompt, **by_itself)["input_ids"] if prompt else []
-    whole = list(tokenizer(prompt + completion, **by_itself)["input_ids"])
-    start = _common_length(head, whole)
+    ids = dict(zip(texts, tokenizer(texts, **by_itself)["input_ids"] if texts else [], strict=True))
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    if start == 0 and whole[0] == first and bos is None and not prompt and len(whole) > 1:
-        start = 1  # the tokenizer has put it there by itself
-    elif bos or start == 0:
-        if first is None:
-            raise ValueError("This tokenizer has no token that begins a text: give a prompt.")
-        whole, start = [first, *whole], start + 1
-    n_scored = len(whole) - start
-    if n_scored > limit:
-        raise ValueError(
-            f"The completion «{completion[:40]}…» has {n_scored} tokens, and the context window {limit}: "
-            "shorten it."
-        )
-    return Encoded(tuple(whole[-(limit + 1) :]), n_scored)
+    encoded = []
+    for (prompt, completion), text in zip(requests, wholes, strict=True):
+        whole = ids[text]
+        start = common_length(ids[prompt], whole) if prompt else 0
+        if start == 0 and whole[0] == first and bos is None and not prompt and len(whole) > 1:
+            start = 1  # the tokenizer has put it there by itself
+        elif bos or start == 0:
+            if first is None:
+                raise ValueError("This tokenizer has no token that begins a text: give a prompt.")
+            whole, start = [first, *whole], start + 1
+        n_scored = len(whole) - start
+        if n_scored > limit:
+            raise ValueError(
+                f"The completion «{completion[:40]}…» has {n_scored} tokens, and the context window {limit}: "
+                "shorten it."
+            )
+        encoded.append(Encoded(tuple(whole[-(limit + 1) :]), n_scored))
+    return encoded
 
 
 def context_window(model: PreTrainedModel) -> int:
@@ -150,11 +160,3 @@ def context_window(model: PreTrainedModel) -> int:
         if getattr(config, name, None):
             return getattr(config, name)
     raise ValueError(f"The configuration of {config.model_type} does not say how long its context window is.")
-
-
-def _common_length(a: Sequence[int], b: Sequence[int]) -> int:
-    """Return how many tokens two sequences have in common at their beginning."""
-    for i, (x, y) in enumerate(zip(a, b, strict=False)):
-        if x != y:
-            return i
-    return min(len(a), len(b))
