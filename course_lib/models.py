@@ -15,7 +15,7 @@ from course_lib.hub import hub_answers, why
 from course_lib.quiet import quiet
 from course_lib.registry import MODELS, ModelCard
 
-__all__ = ["MODELS", "OWN", "PROFILES", "ModelCard", "hub_configs", "load_lm", "profile"]
+__all__ = ["MODELS", "OWN", "PROFILES", "ModelCard", "hub_configs", "load_lm", "profile", "sizes"]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 HUB_CONFIGS = Path(__file__).parent / "hub_configs"
@@ -29,6 +29,9 @@ PROFILES = {
     "colab": "ai-forever/rugpt3small_based_on_gpt2",
     "gpu": "ai-forever/ruGPT-3.5-13B",
 }
+# where a claim is about size: three models of each profile, from the smallest to the largest
+RUGPT3 = tuple(f"ai-forever/rugpt3{size}_based_on_gpt2" for size in ("small", "medium", "large"))
+SIZES = {"tiny": OWN[::-1], "colab": RUGPT3, "gpu": (RUGPT3[0], RUGPT3[2], PROFILES["gpu"])}
 
 
 def profile() -> str:
@@ -37,10 +40,19 @@ def profile() -> str:
     Raises:
         ValueError: no such profile.
     """
+    return PROFILES[_profile()]
+
+
+def sizes() -> tuple[str, ...]:
+    """Returns three models of the profile, from the smallest to the largest (see `profile`)."""
+    return SIZES[_profile()]
+
+
+def _profile() -> str:
     name = os.environ.get("COURSE_PROFILE") or "tiny"
     if name not in PROFILES:
         raise ValueError(f"COURSE_PROFILE='{name}' is no profile: choose one of {', '.join(PROFILES)}.")
-    return PROFILES[name]
+    return name
 
 
 def hub_configs() -> dict[str, Path]:

@@ -202,18 +202,52 @@ def dots(
     ax = _axes(ax)
     for row, (values, color) in enumerate(zip(groups.values(), cycle(PALETTE), strict=False)):
         seen: Counter[float] = Counter()
-        step = min(0.11, 0.6 / max(Counter(values).values()))
+        step = min(0.09, 0.45 / max(Counter(values).values()))
         for value in values:
             ax.plot(value, row - step * seen[value], marker="o", color=color, alpha=0.8, linestyle="none")
             seen[value] += 1
         mean = sum(values) / len(values)
-        ax.plot([mean, mean], [row + 0.12, row + 0.34], color="black", marker="", linestyle="-")
-        ax.text(mean, row + 0.37, f"mean {mean:.2f}", ha="center", va="top", fontsize=8)
+        ax.plot([mean, mean], [row + 0.08, row + 0.2], color="black", marker="", linestyle="-")
+        ax.text(mean, row + 0.21, f"mean {mean:.2f}", ha="center", va="top", fontsize=7.5)
     if chance is not None:
         ax.axvline(chance, color="#555555", linestyle=":", marker="")
         ax.text(chance, -0.75, "chance", ha="center", va="bottom", fontsize=8)
     ax.set_yticks(range(len(groups)), list(groups))
     ax.set(xlabel=xlabel, title=title, ylim=(len(groups) - 0.3, -0.75))
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def intervals(
+    rows: Mapping[str, tuple[float, float, float]],
+    xlabel: str,
+    *,
+    marks: Mapping[str, float] | None = None,
+    title: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw values with their intervals, a row each.
+
+    Args:
+        rows: label -> (value, lower end, upper end), from top to bottom.
+        xlabel: what the values are.
+        marks: name -> a value to compare with, drawn as a dotted line.
+
+    Returns:
+        the axes.
+    """
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots(figsize=(7.5, 0.34 * len(rows) + 1.1))[1]
+    for y, (value, low, high) in enumerate(rows.values()):
+        errors = [[value - low], [high - value]]
+        ax.errorbar(value, y, xerr=errors, color=PALETTE[0], ecolor="black", marker="o", capsize=3)
+    for name, x in (marks or {}).items():
+        ax.axvline(x, color="#555555", linestyle=":", marker="")
+        ax.text(x, -0.75, name, ha="center", va="bottom", fontsize=8)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set(xlabel=xlabel, title=title, ylim=(len(rows) - 0.4, -0.75))
     ax.grid(axis="y", visible=False)
     return ax
 

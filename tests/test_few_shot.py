@@ -18,6 +18,7 @@ from course_lib.scoring import (
     label_scores,
     nearest_shots,
     random_shots,
+    repetition,
     runs_on,
     score,
     solve,
@@ -376,3 +377,9 @@ def test_rows_that_the_task_cannot_ask_about(lm, name, rows, message):
 def test_a_free_text_is_not_chosen(lm):
     with pytest.raises(ValueError, match="Title generation is answered by writing"):
         solve(*lm, load_task("titles"), [])
+
+
+def test_repetition_counts_pairs_written_before():
+    assert repetition("раз два три четыре") == 0
+    assert repetition("кот кот кот кот") == pytest.approx(2 / 3)
+    assert repetition("кот") == repetition("") == 0

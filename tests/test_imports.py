@@ -10,6 +10,7 @@ import pytest
 HEAVY = ("torch", "transformers", "datasets", "matplotlib", "scipy", "sklearn", "hydra", "nbconvert")
 LIGHT = (
     "",
+    "accuracy",
     "claims",
     "models",
     "notebooks",
@@ -28,6 +29,7 @@ LIGHT = (
 LAYERS = (
     (
         "registry",
+        "accuracy",
         "gpt_weights",
         "world",
         "sizes",
@@ -53,6 +55,7 @@ ALONE = {
     "gpt": {"gpt_weights"},
     "plots": set(),
     "claims": set(),
+    "accuracy": set(),
 }
 
 

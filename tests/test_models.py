@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from course_lib import models
-from course_lib.models import MODELS, PROFILES, hub_configs, load_lm, pick_dtype, profile
+from course_lib.models import MODELS, PROFILES, hub_configs, load_lm, pick_dtype, profile, sizes
 from course_lib.saving import save_lm
 
 TEXT = ["Жила-была кошка.", "Кошка любила рыбу.", "Рыба жила в реке."]
@@ -67,6 +67,7 @@ def test_profiles(monkeypatch):
     for name, model in PROFILES.items():
         monkeypatch.setenv("COURSE_PROFILE", name)
         assert profile() == model
+        assert len(set(sizes())) == 3 and (name == "colab" or sizes()[-1] == model)
     monkeypatch.setenv("COURSE_PROFILE", "big")
     with pytest.raises(ValueError, match="'big' is no profile: choose one of tiny, colab, gpu"):
         profile()

@@ -77,6 +77,13 @@ def test_dots_draw_every_value_apart_inside_its_row_and_the_mean():
     assert {"ёж", "b", "mean 0.54", "mean 1.00", "chance"} <= set(words(ax.figure).split("\n"))
 
 
+def test_intervals_reach_from_end_to_end_and_marks_have_names():
+    ax = plots.intervals({"ёж": (0.5, 0.4, 0.7), "b": (0.9, 0.8, 0.95)}, "accuracy", marks={"chance": 0.5})
+    bars = [bar.get_segments()[0][:, 0].tolist() for bar in ax.collections]
+    assert bars == [pytest.approx([0.4, 0.7]), pytest.approx([0.8, 0.95])]
+    assert {"ёж", "b", "chance", "accuracy"} <= set(words(ax.figure).split("\n"))
+
+
 def test_shares_fill_each_bar():
     ax = plots.shares(["big", "small"], {"a": [30, 1], "b": [10, 3]}, "share")
     widths = np.array([[bar.get_width() for bar in part] for part in ax.containers])

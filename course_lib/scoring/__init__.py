@@ -14,7 +14,7 @@ _HOMES = {
     **dict.fromkeys(("label_requests", "label_scores"), "classify"),
     **dict.fromkeys(("balanced_shots", "nearest_shots", "random_shots", "that_fit"), "shots"),
     "solve": "zero_shot",
-    **dict.fromkeys(("STRATEGIES", "answer", "continuations", "runs_on"), "generate"),
+    **dict.fromkeys(("STRATEGIES", "answer", "continuations", "repetition", "runs_on"), "generate"),
 }
 __all__ = sorted(_HOMES)
 

@@ -8,6 +8,7 @@ generation strategy".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -116,3 +117,9 @@ def runs_on(continuation: str, stop: str | Sequence[str] = ("\n",)) -> bool:
     """Tell whether a continuation goes on after its answer."""
     rest = continuation.lstrip()[len(answer(continuation, stop)) :]
     return bool(rest.strip())
+
+
+def repetition(text: str) -> float:
+    """Return the share of a text's pairs of neighbouring words that it has written before, from 0 to 1."""
+    pairs = list(pairwise(text.split()))
+    return 1 - len(set(pairs)) / len(pairs) if pairs else 0.0

@@ -5,7 +5,8 @@
 
 Each `bench_*.py` has a `run()` that returns rows with the keys `name`, `ours` and `peer` (rates in `unit`),
 `ratio`, `goal` (or None), `equal` (both gave the same result), and where it makes sense `of_matmul_ceiling`
-and `of_memory_ceiling`: the fraction of what this process can multiply or read that ours reaches.
+and `of_memory_ceiling`, the fraction of what this process can multiply or read that ours reaches, and
+`memory_mb` and `peer_memory_mb`, the most that each side takes beyond what the process has.
 """
 
 import argparse
@@ -24,6 +25,7 @@ def table(rows: list[dict], absolute: bool = False) -> str:
         absolute: also show the two rates, which mean something on this machine only.
     """
     heads = ["benchmark", "ratio", "goal", "same result", "of the matmul ceiling", "of the memory ceiling"]
+    heads.append("peak memory")
     lines = [heads + ["ours", "peer"] * absolute, ["---"] * (len(heads) + 2 * absolute)]
     for row in rows:
         goal = "" if row["goal"] is None else f"≥ {row['goal']:g}×"
@@ -31,9 +33,12 @@ def table(rows: list[dict], absolute: bool = False) -> str:
         shares = [
             f"{row[key]:.0%}" if key in row else "" for key in ("of_matmul_ceiling", "of_memory_ceiling")
         ]
+        memory = (
+            f"{row['memory_mb']:.0f} MB against {row['peer_memory_mb']:.0f} MB" if "memory_mb" in row else ""
+        )
         rates = [f"{row[side]:,.0f} {row.get('unit', '')}".strip() for side in ("ours", "peer")] * absolute
         equal = "yes" if row["equal"] else "NO"
-        lines.append([row["name"], f"{row['ratio']:.2f}×{below}", goal, equal, *shares, *rates])
+        lines.append([row["name"], f"{row['ratio']:.2f}×{below}", goal, equal, *shares, memory, *rates])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
