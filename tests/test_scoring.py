@@ -240,5 +240,11 @@ def test_an_empty_completion(model, tokenizer):
         score(model, tokenizer, [("Ответ:", "")])
 
 
+@pytest.mark.parametrize("request_", ["ab", ("a", "b", "c"), ("a", 1), (None, "b"), ("a",)])
+def test_a_request_is_a_pair_of_texts(model, tokenizer, request_):
+    with pytest.raises(ValueError, match="A request is a pair of texts, prompt and completion, and this one"):
+        score(model, tokenizer, [request_])
+
+
 def test_no_requests(model, tokenizer):
     assert score(model, tokenizer, []) == []

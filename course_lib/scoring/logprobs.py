@@ -121,9 +121,19 @@ def encode(
         For each at most limit + 1 tokens, for the last one is only predicted, never read.
 
     Raises:
-        ValueError: an empty completion, one longer than the context window, or no token to begin with.
+        ValueError: no pair of texts, an empty completion, one longer than the context window, or no token to
+            begin with.
     """
-    for prompt, completion in requests:
+    for request in requests:
+        if not (
+            isinstance(request, (tuple, list))
+            and len(request) == 2
+            and all(isinstance(t, str) for t in request)
+        ):
+            raise ValueError(
+                f"A request is a pair of texts, prompt and completion, and this one is {request!r}."
+            )
+        prompt, completion = request
         if not completion:
             raise ValueError(
                 f"The completion of prompt «…{prompt[-40:]}» is empty: there is nothing to score."
