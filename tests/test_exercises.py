@@ -20,7 +20,6 @@ from course_lib.exercises import decoder_parts as parts
 from course_lib.gpt_weights import read_checkpoint
 
 SOLVED = notebooks.ROOT / "seminars" / "01_build_the_decoder.ipynb"
-STUDENT = SOLVED.parent / "student" / SOLVED.name
 NAMES = checks.__all__
 
 
@@ -317,40 +316,3 @@ def test_references_agree_with_transformers(model, context):
     torch.testing.assert_close(x, states[0], atol=1e-5, rtol=0)
     x = checks.block.reference(x, parts.block_weights(weights, 0), 2)
     torch.testing.assert_close(x, states[1], atol=1e-5, rtol=0)
-
-
-# the student's notebook
-
-
-def test_the_blank_notebook_fails_each_check_kindly_and_nothing_else(tmp_path):
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(STUDENT, as_version=4)
-    folder = {"metadata": {"path": str(STUDENT.parent)}}
-    NotebookClient(
-        notebook, timeout=120, kernel_name="python3", allow_errors=True, resources=folder
-    ).execute()
-    checked = []
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        errors = [output for output in cell.outputs if output.output_type == "error"]
-        assert all(output.get("name") != "stderr" for output in cell.outputs), cell.source
-        if not (check := re.search(r"^checks\.(\w+)\(", cell.source, re.M)):
-            assert errors == [], f"{cell.source}\n{errors}"
-            continue
-        checked.append(check[1])
-        (error,) = errors
-        assert error.ename == "NotYet"
-        assert error.traceback == [
-            f"✗ {check[1]}: not written yet: complete the function above, run its cell, then run this cell again."
-        ]
-    assert sorted(checked) == NAMES
-
-
-def test_each_exercise_says_how_hard_important_and_long_it_is():
-    text = "\n".join(
-        cell.source for cell in nbformat.read(SOLVED, as_version=4).cells if cell.cell_type == "markdown"
-    )
-    marks = re.findall(r"^🔴+⚪* difficulty · 🔵+⚪* importance · \d+ minutes$", text, re.M)
-    assert len(marks) == len(NAMES)
