@@ -5,11 +5,8 @@ The functions under test are the solved notebook's own; a mistake is a solution 
 
 # ruff: noqa: E501 (one mistake a line)
 
-import linecache
-import re
 from itertools import combinations, pairwise
 
-import nbformat
 import pytest
 import torch
 
@@ -18,15 +15,10 @@ from course_lib.exercises import NotYet, close, compare
 from course_lib.exercises import decoder as checks
 from course_lib.exercises import decoder_parts as parts
 from course_lib.gpt_weights import read_checkpoint
+from tests.solved import changed, functions, run
 
 SOLVED = notebooks.ROOT / "seminars" / "01_build_the_decoder.ipynb"
 NAMES = checks.__all__
-
-
-def functions(path) -> dict[str, str]:
-    """Return the notebook's cells that define a function, by the function's name."""
-    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    return {found[1]: source for source in cells if (found := re.match(r"def (\w+)\(", source))}
 
 
 CELLS = functions(SOLVED)
@@ -38,9 +30,7 @@ def define(*changed: tuple[str, str]) -> dict:
     for name, source in {name: CELLS[name] for name in ("block_weights", *NAMES)}.items():
         for target, text in changed:
             source = text if target == name else source
-        file = f"<cell {name}>"
-        linecache.cache[file] = len(source), None, source.splitlines(True), file  # as IPython does
-        exec(compile(source, file, "exec"), space)
+        run(name, source, space)
     return space
 
 
@@ -201,21 +191,12 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-def changed(name: str, words: tuple[str, ...]) -> str:
-    """Return the solution with some of its words changed; the docstring stays as it is."""
-    doc, body = CELLS[name].split("# BEGIN SOLUTION")
-    for old, new in zip(words[::2], words[1::2], strict=True):
-        assert old in body, f"the solution of {name} no longer says {old!r}"
-        body = body.replace(old, new)
-    return doc + "# BEGIN SOLUTION" + body
-
-
 CASES = [pytest.param(name, says, words, id=f"{name}-{says}") for name, says, *words in MISTAKES]
 
 
 @pytest.mark.parametrize(("name", "says", "words"), CASES)
 def test_a_usual_mistake_is_named(name, says, words, context):
-    student = define((name, changed(name, tuple(words))))[name]
+    student = define((name, changed(name, CELLS[name], words)))[name]
     with pytest.raises(NotYet) as caught:
         getattr(checks, name)(student, *context.get(name, ()))
     sentence = str(caught.value)
@@ -276,7 +257,9 @@ def test_whatever_goes_wrong_is_one_sentence(student, sentence, capsys):
 
 
 def test_an_error_in_an_earlier_function_is_placed_there():
-    student = define(("attention", changed("attention", ("q @ k.transpose", "q @ v.what"))))
+    student = define(
+        ("attention", changed("attention", CELLS["attention"], ("q @ k.transpose", "q @ v.what")))
+    )
     with pytest.raises(
         NotYet,
         match=r"line \d+ of the cell, `.*attention\(q, k, v\).*`, raised AttributeError: .*'what'.*in `attention`, at",

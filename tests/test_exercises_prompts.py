@@ -5,7 +5,6 @@ The functions under test are the solved notebook's own; a mistake is a solution 
 
 # ruff: noqa: E501 (one mistake a line)
 
-import linecache
 import re
 from itertools import combinations
 
@@ -18,23 +17,18 @@ from course_lib import notebooks, scoring
 from course_lib.exercises import NotYet, close, compare
 from course_lib.exercises import prompts as checks
 from course_lib.exercises import prompts_parts as parts
+from tests.solved import changed, functions, run
 
 SOLVED = notebooks.ROOT / "seminars" / "02_prompt_laboratory.ipynb"
 NAMES = checks.__all__
 NOTEBOOK = nbformat.read(SOLVED, as_version=4)
-CELLS = {
-    found[1]: cell.source
-    for cell in NOTEBOOK.cells
-    if cell.cell_type == "code" and (found := re.match(r"def (\w+)\(", cell.source)) and found[1] in NAMES
-}
+CELLS = {name: source for name, source in functions(SOLVED).items() if name in NAMES}
 
 
 def define(name: str, source: str):
     """Run a cell that defines a function, and return the function."""
     space = {"torch": torch, "Tensor": torch.Tensor}
-    file = f"<cell {name}>"
-    linecache.cache[file] = len(source), None, source.splitlines(True), file  # as IPython does
-    exec(compile(source, file, "exec"), space)
+    run(name, source, space)
     return space[name]
 
 
@@ -193,22 +187,13 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-def changed(name: str, words: list[str]) -> str:
-    """Return the solution with some of its words changed; the docstring stays as it is."""
-    doc, body = CELLS[name].split("# BEGIN SOLUTION")
-    for old, new in zip(words[::2], words[1::2], strict=True):
-        assert old in body, f"the solution of {name} no longer says {old!r}"
-        body = body.replace(old, new)
-    return doc + "# BEGIN SOLUTION" + body
-
-
 @pytest.mark.parametrize(
     ("name", "says", "words"),
     [pytest.param(name, says, words, id=f"{name}-{says}") for name, says, *words in MISTAKES],
 )
 def test_a_usual_mistake_is_named(name, says, words, context):
     with pytest.raises(NotYet) as caught:
-        getattr(checks, name)(define(name, changed(name, words)), *context.get(name, ()))
+        getattr(checks, name)(define(name, changed(name, CELLS[name], words)), *context.get(name, ()))
     sentence = str(caught.value)
     assert sentence.startswith(f"✗ {name}: ") and says in sentence and "\n" not in sentence
     assert caught.value._render_traceback_() == [sentence]

@@ -13,20 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from course_lib.scoring.tree import common_length
+from course_lib.scoring.tree import Encoded, common_length
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Request = tuple[str, str]  # prompt, completion
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A request in tokens: the model reads `ids` but the last one, and is scored on the last `n_scored`."""
-
-    ids: tuple[int, ...]
-    n_scored: int
 
 
 @dataclass(frozen=True)

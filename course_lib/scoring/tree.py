@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
 import numpy as np
 
@@ -19,8 +18,9 @@ MIN_PREFIX = 16  # tokens from which on a prefix within a family is worth lookin
 MIN_SAVED = 64  # tokens that a pass for a prefix must save
 
 
-class Encoded(Protocol):
-    """A request in tokens, see `logprobs.Encoded`."""
+@dataclass(frozen=True)
+class Encoded:
+    """A request in tokens: the model reads `ids` but the last one, and is scored on the last `n_scored`."""
 
     ids: tuple[int, ...]
     n_scored: int

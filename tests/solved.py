@@ -1,0 +1,30 @@
+"""The functions of a solved seminar: its cells, run by themselves, or with words of the solution changed."""
+
+import linecache
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+
+
+def functions(path: Path) -> dict[str, str]:
+    """Return the notebook's cells that define a function, by the function's name."""
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    return {found[1]: source for source in cells if (found := re.match(r"def (\w+)\(", source))}
+
+
+def run(name: str, source: str, space: dict) -> None:
+    """Run the cell that defines a function; an error in it shows its lines, as in IPython."""
+    file = f"<cell {name}>"
+    linecache.cache[file] = len(source), None, source.splitlines(True), file
+    exec(compile(source, file, "exec"), space)
+
+
+def changed(name: str, source: str, words: Sequence[str]) -> str:
+    """Return a cell with some words of its solution changed (old, new, ...); the docstring stays as it is."""
+    doc, body = source.split("# BEGIN SOLUTION")
+    for old, new in zip(words[::2], words[1::2], strict=True):
+        assert old in body, f"the solution of {name} no longer says {old!r}"
+        body = body.replace(old, new)
+    return doc + "# BEGIN SOLUTION" + body
