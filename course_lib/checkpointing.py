@@ -10,7 +10,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from transformers import Trainer
-from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint, rotate_checkpoints
 
 CHECKPOINT_FILES = (
     "model.safetensors",
@@ -32,6 +33,10 @@ class WholeCheckpoints(Trainer):
         try:
             super()._save_checkpoint(model, trial)
             [new] = work.iterdir()
+            if self.state.best_global_step:  # where it will be, not where it is being written
+                best = folder / f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}"
+                self.state.best_model_checkpoint = str(best)
+                self.state.save_to_json(str(new / TRAINER_STATE_NAME))
             shutil.rmtree(folder / new.name, ignore_errors=True)  # of a run that was started anew
             new.replace(folder / new.name)
         except (OSError, RuntimeError, SafetensorError) as error:
@@ -42,7 +47,8 @@ class WholeCheckpoints(Trainer):
         finally:
             self.args.output_dir = str(folder)
             shutil.rmtree(work, ignore_errors=True)
-        rotate_checkpoints(str(folder), self.args.save_total_limit, use_mtime=True)
+        best = self.state.best_model_checkpoint
+        rotate_checkpoints(str(folder), self.args.save_total_limit, best, use_mtime=True)
 
 
 def last_checkpoint(folder: str | Path) -> str | None:

@@ -43,7 +43,8 @@ LAYERS = (
     ),
     ("models", "saving", "gpt", "diagrams", "token_colours", "report", "notebooks"),
     ("tasks", "scaling", "pretrain", "run"),
-    ("scoring", "prompts", "instructions", "rewards", "replay"),
+    ("scoring", "replay"),
+    ("prompts", "instructions", "rewards"),  # prompts score label words through `scoring`
     ("ppo", "chat"),
     ("model_card", "exercises"),
 )

@@ -76,15 +76,19 @@ class Task(Spec):
             raise ValueError(f"This row of {self.title} has the label {label!r}, no class from 0 to {last}.")
         return self.completions(row)[label]
 
-    def _written(self, template: str, row: Mapping[str, Any]) -> str:
-        """Fill the columns into a template, as it shows them."""
+    def shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns as a model is to read them: words for codes, no marks of a file format."""
         shown = {column: value for column, value in row.items() if value is not None}
         for column in self.glosses.keys() & shown.keys():
             shown[column] = self.glosses[column].get(shown[column], shown[column])
         if self.name == "rucos" and "passage" in shown:  # a mark of the file format, not a word
             shown["passage"] = shown["passage"].replace("@highlight\n", "")
+        return shown
+
+    def _written(self, template: str, row: Mapping[str, Any]) -> str:
+        """Fill the columns into a template, as it shows them."""
         try:
-            return template.format(**shown)
+            return template.format(**self.shown(row))
         except KeyError as error:
             raise ValueError(f"This row has no {error}, which {self.title} asks for.") from None
 

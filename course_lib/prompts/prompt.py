@@ -1,0 +1,176 @@
+"""A prompt: a format, and a provider of the embeddings that stand where the format says.
+
+Slide "CPT: Internals". Only what comes out of the model's embedding is changed: its weights, its vocabulary
+and its modules stay what they were, and `detach` leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.prompts.encoding import EncodedPrompt, encode
+from course_lib.prompts.format import PromptFormat
+from course_lib.prompts.providers import PROVIDERS, PromptProvider
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+INITS = ("vocabulary", "random", "provider")
+
+
+class Prompt(nn.Module):
+    """Soft tokens for one task.
+
+    Attributes:
+        form: the format, counted.
+        provider: gives the soft tokens' embeddings.
+        backbone: name of the model that it is made for.
+        first_id: the id of its first soft token in the model that it is attached to, or None.
+    """
+
+    def __init__(self, form: PromptFormat, provider: PromptProvider, backbone: str = "") -> None:
+        super().__init__()
+        if form.n_soft != provider.n_tokens:
+            raise ValueError(
+                f"The format has {form.n_soft} soft tokens, and the provider {provider.n_tokens} embeddings."
+            )
+        self.form, self.provider, self.backbone = form, provider, backbone
+        self.first_id: int | None = None
+
+    def forward(self) -> Tensor:
+        """Return the embeddings of the soft tokens (n_soft, dim)."""
+        return self.provider()
+
+    def encode(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        fields: Mapping[str, Any],
+        target: str | None = None,
+        **options: Any,
+    ) -> EncodedPrompt:
+        """Fill the format and turn it into tokens (see `encoding.encode`).
+
+        Raises:
+            ValueError: the prompt is not attached, or as `encode`.
+        """
+        if self.first_id is None:
+            raise ValueError("Attach the prompt to a model first: only then are its soft tokens' ids known.")
+        return encode(self.form, tokenizer, fields, self.first_id, target, **options)
+
+
+def new_prompt(
+    template: str,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    provider: str = "tensor",
+    init: str | None = None,
+    **settings: int,
+) -> Prompt:
+    """Make an untrained prompt for a model.
+
+    Args:
+        template: the format.
+        model: a causal language model with an input embedding.
+        tokenizer: its tokenizer.
+        provider: a name of `PROVIDERS`.
+        init: what the embeddings begin as where the format gives no text: "vocabulary" (words drawn at
+            random), "random" (normal numbers), or "provider" (whatever its own weights give); None is
+            "vocabulary" for a tensor and "provider" for the others.
+        **settings: of the provider.
+
+    Raises:
+        ValueError: a template that cannot be read or has no soft token, or an unknown name.
+    """
+    for given, known, what in ((provider, PROVIDERS, "provider"), (init, (None, *INITS), "init")):
+        if given not in known:
+            raise ValueError(f"{what}='{given}' must be one of {', '.join(map(str, known))}.")
+    form = PromptFormat.parse(template).count(tokenizer)
+    if not form.n_soft:
+        raise ValueError(f"The format {template!r} has no soft token, nothing to train: put <P> into it.")
+    words = model.get_input_embeddings()
+    made = PROVIDERS[provider](form.n_soft, words.embedding_dim, **settings).to(words.weight.device)
+    prompt = Prompt(form, made, model.config.name_or_path)
+    texts = form.initial_ids(tokenizer)
+    init = init or ("vocabulary" if provider == "tensor" else "provider")
+    if init != "provider" or texts:
+        with torch.no_grad():
+            rows = made().float().clone()
+            if init != "provider":
+                drawn = torch.randint(words.num_embeddings, (form.n_soft,), device=rows.device)
+                rows = words(drawn).float() if init == "vocabulary" else torch.randn_like(rows)
+            for k, i in texts.items():
+                rows[k] = words(torch.tensor(i, device=rows.device)).float()
+            made.begin_as(rows)
+    return prompt
+
+
+def attach(model: PreTrainedModel, *prompts: Prompt) -> None:
+    """Let a model read the soft tokens of some prompts, each of which gets ids of its own.
+
+    The embedding's `forward` looks up words as ever, and soft tokens, whose ids lie behind the vocabulary, in
+    the prompts. A batch may mix rows of all prompts and rows without any.
+
+    Args:
+        model: a causal language model.
+        *prompts: of its embedding's width; they stay in float32 whatever the model is in.
+
+    Raises:
+        ValueError: a model that already has prompts, or a prompt of another width.
+    """
+    words = model.get_input_embeddings()
+    if hasattr(words.forward, "prompts"):
+        raise ValueError("This model already has a prompt attached: detach it first.")
+    if not prompts:
+        raise ValueError("There is no prompt to attach.")
+    name = model.config.name_or_path
+    for prompt in prompts:
+        if prompt.provider.dim != words.embedding_dim:
+            raise ValueError(
+                f"The prompt was made for '{prompt.backbone}', whose embeddings are {prompt.provider.dim} "
+                f"wide; those of '{name}' are {words.embedding_dim} wide."
+            )
+    n_words = first = words.num_embeddings
+    for prompt in prompts:
+        prompt.first_id = first
+        first += prompt.provider.n_tokens
+    look_up = words.forward
+
+    def forward(ids: Tensor) -> Tensor:
+        is_soft = ids >= n_words
+        if not torch.compiler.is_compiling() and not is_soft.any():
+            return look_up(ids)  # all but the first step of generation
+        embedded = look_up(ids.masked_fill(is_soft, 0))
+        rows = torch.cat([prompt() for prompt in prompts]).to(embedded.device, embedded.dtype)
+        soft = F.embedding((ids - n_words).clamp(min=0), rows)
+        return torch.where(is_soft[..., None], soft, embedded)
+
+    forward.prompts, forward.before = prompts, vars(words).get("forward")
+    words.forward = forward
+
+
+def detach(model: PreTrainedModel) -> None:
+    """Make a model as it was before `attach`; one without prompts stays as it is."""
+    words = model.get_input_embeddings()
+    if hasattr(words.forward, "prompts"):
+        for prompt in words.forward.prompts:
+            prompt.first_id = None
+        before = words.forward.before
+        del words.forward
+        if before is not None:  # a library had replaced it too
+            words.forward = before
+
+
+@contextmanager
+def attached(model: PreTrainedModel, *prompts: Prompt) -> Iterator[None]:
+    """Attach prompts for as long as a `with` lasts."""
+    attach(model, *prompts)
+    try:
+        yield
+    finally:
+        detach(model)
