@@ -15,7 +15,7 @@ from course_lib.hub import hub_answers, why
 from course_lib.quiet import quiet
 from course_lib.registry import MODELS, ModelCard
 
-__all__ = ["MODELS", "OWN", "PROFILES", "ModelCard", "hub_configs", "load_lm", "profile", "sizes"]
+__all__ = ["MODELS", "OWN", "PROFILES", "ModelCard", "hub_configs", "lm_name", "load_lm", "profile", "sizes"]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 HUB_CONFIGS = Path(__file__).parent / "hub_configs"
@@ -97,6 +97,12 @@ def load_lm(
         if folder is None:
             return _from_hub(str(name), revision, device, dtype)
         return _load(folder, {"local_files_only": True, "use_safetensors": True}, device, dtype)
+
+
+def lm_name(model) -> str:
+    """Returns the name that `load_lm` takes for a model: of the course's own, a folder, or a Hub name."""
+    path = str(model.config.name_or_path)
+    return Path(path).name if Path(path).parent == CHECKPOINTS else path
 
 
 def pick_device(device: str | None = None) -> str:

@@ -7,48 +7,35 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from course_lib.quiet import quiet
 
 
-def save_lm(model, tokenizer, folder: str | Path, dtype=None) -> Path:
-    """Saves a model whole or not at all: writes into a hidden folder beside the target, then renames it.
+@contextmanager
+def whole_folder(folder: str | Path) -> Iterator[Path]:
+    """Give a new folder to write into, which takes the place of `folder` once it is complete.
 
     Args:
-        model: a `transformers` model.
-        tokenizer: its tokenizer, or None.
-        folder: where to; what is there already is replaced, once the new one is complete.
-        dtype: torch dtype or name to store the weights in (the model is not changed); None keeps theirs.
+        folder: where to; what is there already is replaced.
 
-    Returns:
-        The folder.
+    Yields:
+        An empty folder.
 
     Raises:
         OSError: the disk is full or not writable; the target is then as it was before.
     """
-    import torch
     from safetensors import SafetensorError
 
-    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
     folder = Path(folder).absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    new = work / "new"
+    new.mkdir()
     try:
-        with quiet():
-            state, seen = None, {}
-            if dtype is not None:  # tied tensors stay one tensor, so that they are stored once
-                for tensor in model.state_dict().values():
-                    seen.setdefault(tensor.data_ptr(), tensor.to(dtype))
-                state = {key: seen[tensor.data_ptr()] for key, tensor in model.state_dict().items()}
-            new = work / "new"
-            model.save_pretrained(new, state_dict=state)
-            if dtype is not None:
-                settings = json.loads((new / "config.json").read_text(encoding="utf-8"))
-                settings["dtype"] = str(dtype).removeprefix("torch.")
-                (new / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            if tokenizer is not None:
-                tokenizer.save_pretrained(new)
+        yield new
         if folder.exists():
             os.replace(folder, work / "old")
         try:
@@ -66,4 +53,37 @@ def save_lm(model, tokenizer, folder: str | Path, dtype=None) -> Path:
         ) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return folder
+
+
+def save_lm(model, tokenizer, folder: str | Path, dtype=None) -> Path:
+    """Saves a model whole or not at all (see `whole_folder`).
+
+    Args:
+        model: a `transformers` model.
+        tokenizer: its tokenizer, or None.
+        folder: where to; what is there already is replaced, once the new one is complete.
+        dtype: torch dtype or name to store the weights in (the model is not changed); None keeps theirs.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OSError: the disk is full or not writable; the target is then as it was before.
+    """
+    import torch
+
+    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    with whole_folder(folder) as new, quiet():
+        state, seen = None, {}
+        if dtype is not None:  # tied tensors stay one tensor, so that they are stored once
+            for tensor in model.state_dict().values():
+                seen.setdefault(tensor.data_ptr(), tensor.to(dtype))
+            state = {key: seen[tensor.data_ptr()] for key, tensor in model.state_dict().items()}
+        model.save_pretrained(new, state_dict=state)
+        if dtype is not None:
+            settings = json.loads((new / "config.json").read_text(encoding="utf-8"))
+            settings["dtype"] = str(dtype).removeprefix("torch.")
+            (new / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        if tokenizer is not None:
+            tokenizer.save_pretrained(new)
+    return Path(folder).absolute()

@@ -2,8 +2,8 @@
 "ruPrompts Framework").
 
 `format` reads the language of prompt formats, `encoding` fills them, `providers` make embeddings, `prompt`
-puts them into a model, `tuning` trains them with the `loss`, `classify` and `generate` use them, `tasks` has
-the formats of the course's tasks, `files` saves and loads, `methods` has the rivals.
+puts them into a model, `tuning` trains them with the `loss`, `classify` and `generation` use them, `tasks`
+has the formats of the course's tasks, `files` saves and loads, `methods` has the rivals.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _HOMES = {
     **dict.fromkeys(("Prompt", "attach", "attached", "detach", "new_prompt"), "prompt"),
     **dict.fromkeys(("History", "tune"), "tuning"),
     "choice_scores": "classify",
+    "generate": "generation",
+    **dict.fromkeys(("from_pretrained", "push_to_hub", "save_pretrained", "save_ruprompts"), "files"),
 }
 __all__ = sorted(_HOMES)
 

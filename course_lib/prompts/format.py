@@ -138,13 +138,23 @@ class PromptFormat:
 
     def count(self, tokenizer: PreTrainedTokenizerBase) -> PromptFormat:
         """Return the format with the initial texts' tokens counted, without any token that begins a text."""
+        counts = [part.n if part.text is None else len(text_ids(tokenizer, part.text)) for part in self.soft]
+        return self.with_counts(counts)
+
+    def with_counts(self, counts: Sequence[int]) -> PromptFormat:
+        """Return the format with so many soft tokens in each group, as a tokenizer once counted them.
+
+        Raises:
+            ValueError: another number of groups.
+        """
+        if len(counts) != len(self.soft):
+            raise ValueError(f"{len(counts)} counts for {len(self.soft)} groups of soft tokens.")
+        left = list(counts)[::-1]
 
         def counted(part: Part) -> Part:
             if isinstance(part, Shots):
                 return Shots(tuple(map(counted, part.parts)))
-            if isinstance(part, Soft) and part.text is not None:
-                return replace(part, n=len(text_ids(tokenizer, part.text)))
-            return part
+            return replace(part, n=left.pop()) if isinstance(part, Soft) else part
 
         return PromptFormat(tuple(map(counted, self.parts)))
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.models import lm_name
 from course_lib.prompts.encoding import EncodedPrompt, encode
 from course_lib.prompts.format import PromptFormat
 from course_lib.prompts.providers import PROVIDERS, PromptProvider
@@ -95,7 +96,7 @@ def new_prompt(
         raise ValueError(f"The format {template!r} has no soft token, nothing to train: put <P> into it.")
     words = model.get_input_embeddings()
     made = PROVIDERS[provider](form.n_soft, words.embedding_dim, **settings).to(words.weight.device)
-    prompt = Prompt(form, made, model.config.name_or_path)
+    prompt = Prompt(form, made, lm_name(model))
     texts = form.initial_ids(tokenizer)
     init = init or ("vocabulary" if provider == "tensor" else "provider")
     if init != "provider" or texts:
@@ -128,13 +129,8 @@ def attach(model: PreTrainedModel, *prompts: Prompt) -> None:
         raise ValueError("This model already has a prompt attached: detach it first.")
     if not prompts:
         raise ValueError("There is no prompt to attach.")
-    name = model.config.name_or_path
     for prompt in prompts:
-        if prompt.provider.dim != words.embedding_dim:
-            raise ValueError(
-                f"The prompt was made for '{prompt.backbone}', whose embeddings are {prompt.provider.dim} "
-                f"wide; those of '{name}' are {words.embedding_dim} wide."
-            )
+        check_fits(prompt, model)
     n_words = first = words.num_embeddings
     for prompt in prompts:
         prompt.first_id = first
@@ -152,6 +148,20 @@ def attach(model: PreTrainedModel, *prompts: Prompt) -> None:
 
     forward.prompts, forward.before = prompts, vars(words).get("forward")
     words.forward = forward
+
+
+def check_fits(prompt: Prompt, model: PreTrainedModel) -> None:
+    """Make sure that a prompt's embeddings are as wide as a model's.
+
+    Raises:
+        ValueError: they are not; it names both models.
+    """
+    width, name = model.get_input_embeddings().embedding_dim, lm_name(model)
+    if prompt.provider.dim != width:
+        raise ValueError(
+            f"The prompt was made for '{prompt.backbone}', whose embeddings are {prompt.provider.dim} wide; "
+            f"those of '{name}' are {width} wide."
+        )
 
 
 def detach(model: PreTrainedModel) -> None:

@@ -24,6 +24,7 @@ class PromptProvider(nn.Module):
         if n_tokens < 1:
             raise ValueError("A prompt without soft tokens has nothing to train: put <P> into its format.")
         self.n_tokens, self.dim = n_tokens, dim
+        self.settings: dict[str, int] = {}  # what else it was made with
 
     def forward(self) -> Tensor:
         """Return the embeddings (n_tokens, dim)."""
@@ -91,6 +92,7 @@ class LSTMProvider(Reparametrised):
         self, n_tokens: int, dim: int, width: int = 256, hidden: int = 256, n_layers: int = 2
     ) -> None:
         super().__init__(n_tokens, dim, width, hidden)
+        self.settings = {"width": width, "hidden": hidden, "n_layers": n_layers}
         self.lstm = nn.LSTM(width, hidden, n_layers, bidirectional=True, batch_first=True)
         self.first = nn.Linear(2 * hidden, hidden)
 
@@ -104,6 +106,7 @@ class MLPProvider(Reparametrised):
 
     def __init__(self, n_tokens: int, dim: int, width: int = 256, hidden: int = 256) -> None:
         super().__init__(n_tokens, dim, width, hidden)
+        self.settings = {"width": width, "hidden": hidden}
         self.first = nn.Linear(width, hidden)
 
     def hidden(self) -> Tensor:

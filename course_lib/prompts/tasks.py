@@ -41,7 +41,8 @@ FORMATS: dict[str, str] = {
     "proverbs": "<SP:10>",
     "jokes": "<SP:10>",
 }
-LABEL_WORDS = {"tweets": (" грустный", " весёлый")}  # in the task's own wording the label comes first
+# the deck's smileys; in the task's own wording, which the deck has too, the label comes first
+LABEL_WORDS = {"tweets": (" (((", " )))")}
 TRUNCATED = {
     "muserc": "paragraph",
     "danetqa": "passage",
@@ -54,6 +55,8 @@ TRUNCATED = {
 def fields(task: Task, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the format's fields are to hold."""
     shown = task.shown(row)
+    if task.name == "tweets":  # a smiley takes the place of the full stop
+        shown["text"] = shown["text"].rstrip(".")
     return shown | {name: shown[column] for name, column in RENAMED.get(task.name, {}).items()}
 
 
