@@ -24,12 +24,12 @@ LEXEME = re.compile(
     r"""(?P<slashes>\\+)(?=<)                                 # before < only: else a backslash is a backslash
     |   (?P<soft><P\*(?P<n>\d+)>|<SP:(?P<sp>\d+)>|<\|P\|>)
     |   (?P<tag></?P>|</?shots>)
-    |   (?P<almost></?(?:S?P|Р)\b[^<>]{0,12}>|</?shots\b[^<>]{0,12}>)   # one of these letters is Cyrillic
+    |   (?P<almost>(?i:</?(?:S?P|Р)\b[^<>]{0,12}>|</?shots\b[^<>]{0,12}>))  # one is Cyrillic
     |   \{(?P<field>[^\W\d]\w*)\}
     |   (?P<double>\{\{|\}\})
     |   (?P<brace>\{[^{}]*\}?|\})
     |   (?P<text>[^\\<{}]+|.)""",
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+    re.VERBOSE | re.DOTALL,
 )
 WRITING = "write <P>, <P*3>, <SP:3>, <P>text</P> or <shots>…</shots>"
 
@@ -204,9 +204,9 @@ def lexemes(template: str) -> list[Lexeme]:
         kind, text, start, at = match.lastgroup, match[0], at, match.end()
         if match["soft"]:
             found.append(Lexeme(Soft(int(match["n"] or match["sp"] or 1)), start))
-        elif kind == "tag" and text in (text.replace("p", "P"), text.lower()):
+        elif kind == "tag":
             found.append(Lexeme(text, start))
-        elif kind in ("tag", "almost"):
+        elif kind == "almost":
             raise FormatError(f"{text} is no tag: {WRITING}, or \\{text} for text", template, start)
         elif kind == "field":
             found.append(Lexeme(Field(match["field"]), start))
