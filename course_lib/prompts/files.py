@@ -61,8 +61,7 @@ PUBLISHED: dict[str, Published] = {
 
 CARD = """---
 library_name: course_lib
-base_model: {backbone}
-pipeline_tag: text-generation
+{base_model}pipeline_tag: text-generation
 tags: [prompt-tuning, soft-prompt]
 ---
 
@@ -109,7 +108,9 @@ def save_pretrained(prompt: Prompt, folder: str | Path, notes: str = "") -> Path
         "backbone": prompt.backbone,
         "embedding_dim": provider.dim,
     }
+    on_hub = prompt.backbone.count("/") == 1 and not prompt.backbone.startswith((".", "/", "~"))
     card = CARD.format(
+        base_model=f"base_model: {prompt.backbone}\n" if on_hub else "",  # the Hub takes its own names only
         n=provider.n_tokens,
         backbone=prompt.backbone or "unknown",
         template=prompt.form,
@@ -245,7 +246,7 @@ def read_ruprompts(folder: Path, config: dict[str, Any]) -> Prompt:
     """Read ruPrompts' layout; row k of the tensor belongs to the k-th soft token of the compiled template."""
     path = folder / RUPROMPTS_STATE
     compiled = config["format"]["compiled_template"]
-    form = PromptFormat.parse(compiled)
+    form = PromptFormat.from_compiled(compiled)
     n, dim = compiled.count(COMPILED), config["config"]["embedding_dim"]
     if not path.exists():
         raise FileNotFoundError(f"The folder '{folder}' has no {RUPROMPTS_STATE}: get it again.")

@@ -106,6 +106,12 @@ class PromptFormat:
         """
         return cls(parse(template))
 
+    @classmethod
+    def from_compiled(cls, compiled: str) -> PromptFormat:
+        """Read a compiled template of ruPrompts', in which nothing but `<|P|>` and fields is syntax."""
+        *texts, last = compiled.split(COMPILED)
+        return cls.parse("".join(quote(text, True) + "<P>" for text in texts) + quote(last, False))
+
     def __str__(self) -> str:
         return write(self.parts)
 

@@ -116,7 +116,14 @@ class Method:
         """Train on rows of the task (see `tuning.tune`); a zero-shot model stays as it is."""
         if self.name == "zero-shot":
             return None
-        n_labels = len(tasks.choices(self.task, train[0])) if over_labels else None
+        counts = (
+            {len(tasks.choices(self.task, row)) for row in (*train, *validation)} if over_labels else {None}
+        )
+        if len(counts) > 1:
+            raise ValueError(
+                f"{self.task.title} has rows with other numbers of choices: over_labels needs one."
+            )
+        [n_labels] = counts
         arguments = {"learning_rate": LEARNING_RATES[self.name], **arguments}
         return tune(
             self.trained,

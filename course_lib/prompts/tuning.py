@@ -33,6 +33,7 @@ DEFAULTS = {
     "train_sampling_strategy": "group_by_length",
     "remove_unused_columns": False,
     "logging_steps": 10,
+    "logging_nan_inf_filter": False,  # a loss that is no number must be seen
     "disable_tqdm": True,
     "seed": 1,
     "save_total_limit": 2,
@@ -77,14 +78,15 @@ class Tuned(nn.Module):
 class StopAtNaN(TrainerCallback):
     """Ends a run whose loss is no number any more."""
 
+    reason = ""
+
     def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
-        for name in ("loss", "eval_loss", "grad_norm"):
-            if not math.isfinite((logs or {}).get(name, 0.0)):
-                best = state.best_model_checkpoint
-                kept = f" The best state so far is kept in {best}." if best else ""
-                raise ValueError(
-                    f"At step {state.global_step} the {name} is {logs[name]}: lower the learning rate.{kept}"
+        for name in ("loss", "eval_loss"):
+            if not self.reason and not math.isfinite((logs or {}).get(name, 0.0)):
+                self.reason = (
+                    f"At step {state.global_step} the {name} is {logs[name]}: lower the learning rate."
                 )
+                control.should_training_stop = True
 
 
 @dataclass
@@ -158,13 +160,14 @@ def tune(
         parameter.requires_grad_(False)
     for parameter in trained.parameters():
         parameter.requires_grad_(frozen.get(parameter, True))
+    no_number = StopAtNaN()
     trainer = WholeCheckpoints(
         Tuned(trained, model, n_labels),
         TrainingArguments(output_dir=str(folder), **settings),
         data_collator=lambda items: collate([row for item in items for row in item["rows"]], pad_id),
         train_dataset=items(train, n_labels or 1),
         eval_dataset=items(validation, n_labels or 1) or None,
-        callbacks=[StopAtNaN(), *([EarlyStoppingCallback(patience)] if patience else []), *callbacks],
+        callbacks=[no_number, *([EarlyStoppingCallback(patience)] if patience else []), *callbacks],
     )
     trainer.remove_callback(PrinterCallback)
     try:
@@ -172,6 +175,10 @@ def tune(
     finally:
         for parameter, needed in frozen.items():
             parameter.requires_grad_(needed)
+    if no_number.reason:
+        best = trainer.state.best_global_step
+        kept = f" The state of step {best}, the best so far, was taken back." if best else ""
+        raise ValueError(no_number.reason + kept)
     return history(trainer, result.metrics["train_runtime"])
 
 

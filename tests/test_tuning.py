@@ -1,0 +1,128 @@
+"""Tuning: it learns, keeps the best, goes on after a kill to the same result, and stops at a NaN."""
+
+import pytest
+import torch
+from transformers import TrainerCallback, set_seed
+
+from course_lib.models import load_lm
+from course_lib.prompts import attached, new_prompt, tune
+
+TRAIN = [{"text": text} for text in ("мама", "папа", "кот", "пёс", "дом", "сад", "река", "лес")] * 4
+OPTIONS = {"learning_rate": 0.05, "logging_steps": 1, "per_device_train_batch_size": 4}
+
+
+@pytest.fixture
+def setting(tmp_path):
+    """A model with a prompt, and examples that all have one answer."""
+    model, tokenizer = load_lm("tiny-0.5m")
+    set_seed(0)
+    prompt = new_prompt("<P*4>{text}<P>", model, tokenizer)
+    with attached(model, prompt):
+        encoded = [prompt.encode(tokenizer, row, " Да") for row in TRAIN]
+        yield model, prompt, [(one.ids, one.labels) for one in encoded], tmp_path
+
+
+class Kill(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+def test_it_learns_and_the_model_stays(setting):
+    model, prompt, train, folder = setting
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    history = tune(prompt, model, train, folder=folder, max_steps=20, **OPTIONS)
+    assert history.steps == list(range(1, 21)) and history.losses[-1] < 0.3 * history.losses[0]
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    assert not list(folder.iterdir())  # no checkpoint without held-out examples
+
+
+def test_the_best_state_is_taken_back(setting):
+    model, prompt, train, folder = setting
+    seen = {}
+
+    class Watch(TrainerCallback):
+        def on_evaluate(self, args, state, control, metrics, **_):
+            seen[state.global_step] = (metrics["eval_loss"], prompt().detach().clone())
+
+    options = OPTIONS | {"learning_rate": 1.0, "lr_scheduler_type": "constant", "warmup_steps": 0}
+    history = tune(
+        prompt, model, train, train[:8], folder, max_steps=12, eval_steps=2, callbacks=[Watch()], **options
+    )
+    best = min(seen, key=lambda step: seen[step][0])
+    assert history.best_step == best and history.eval_steps == list(range(2, 13, 2))
+    torch.testing.assert_close(prompt(), seen[best][1], rtol=0, atol=0)
+
+
+def test_it_stops_early(setting):
+    model, prompt, train, folder = setting
+    options = OPTIONS | {"learning_rate": 0.0}
+    history = tune(prompt, model, train, train[:8], folder, max_steps=50, eval_steps=2, patience=2, **options)
+    assert history.eval_steps == [2, 4, 6]
+
+
+@pytest.mark.parametrize("provider", ["tensor", "lstm"])
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path, provider):
+    results = []
+    for kill in (False, True):
+        model, tokenizer = load_lm("tiny-0.5m")
+        set_seed(0)
+        prompt = new_prompt("<P*4>{text}<P>", model, tokenizer, provider)
+        options = OPTIONS | {"max_steps": 8, "eval_steps": 2, "learning_rate": 0.01}
+        folder = tmp_path / str(kill)
+        with attached(model, prompt):
+            encoded = [prompt.encode(tokenizer, row, " Да") for row in TRAIN]
+            train = [(one.ids, one.labels) for one in encoded]
+            if kill:
+                with pytest.raises(KeyboardInterrupt):
+                    tune(prompt, model, train, train[:4], folder, callbacks=[Kill(5)], **options)
+                set_seed(7)
+                fresh = new_prompt("<P*4>{text}<P>", model, tokenizer, provider)  # of a new process
+                prompt.load_state_dict(fresh.state_dict())
+            history = tune(prompt, model, train, train[:4], folder, resume=kill, **options)
+        results.append((prompt().detach(), history.eval_losses))
+    torch.testing.assert_close(results[1][0], results[0][0], rtol=0, atol=1e-6)
+    assert results[1][1] == pytest.approx(results[0][1], abs=1e-6)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_best(setting):
+    model, prompt, train, folder = setting
+
+    class Poison(TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step == 5:
+                with torch.no_grad():
+                    prompt.provider.rows.fill_(float("nan"))
+
+    with pytest.raises(
+        ValueError, match=r"step 6 the loss is nan: lower the learning rate. The state of step 4"
+    ):
+        tune(
+            prompt,
+            model,
+            train,
+            train[:4],
+            folder,
+            max_steps=20,
+            eval_steps=2,
+            callbacks=[Poison()],
+            **OPTIONS,
+        )
+    assert prompt().isfinite().all()
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_bad_input(setting):
+    model, prompt, train, folder = setting
+    with pytest.raises(ValueError, match="no examples to train on"):
+        tune(prompt, model, [], folder=folder)
+    with pytest.raises(ValueError, match="know no lerning_rate"):
+        tune(prompt, model, train, folder=folder, lerning_rate=1)
+    with pytest.raises(ValueError, match="is damaged"):
+        tune(prompt, model, train, train[:4], folder, max_steps=2, eval_steps=1, **OPTIONS)
+        (folder / "checkpoint-2" / "model.safetensors").write_bytes(b"cut")
+        tune(prompt, model, train, train[:4], folder, max_steps=4, eval_steps=1, resume=True, **OPTIONS)
