@@ -9,6 +9,7 @@ fine-tuning trains all weights, and a zero-shot model none. The rivals read the 
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -248,4 +249,6 @@ def with_peft(name: str, model: PreTrainedModel, n_soft: int, rank: int) -> PreT
         "prefix-tuning": lambda: peft.PrefixTuningConfig(**common, num_virtual_tokens=n_soft),
         "lora": lambda: peft.LoraConfig(**common, r=rank, lora_alpha=2 * rank, target_modules="all-linear"),
     }[name]()
-    return peft.get_peft_model(model, config).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that other libraries have changed
+        return peft.get_peft_model(model, config).eval()
