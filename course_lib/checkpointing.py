@@ -13,6 +13,8 @@ from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint, rotate_checkpoints
 
+from course_lib.quiet import quiet
+
 CHECKPOINT_FILES = (
     "model.safetensors",
     "optimizer.pt",
@@ -48,7 +50,8 @@ class WholeCheckpoints(Trainer):
             self.args.output_dir = str(folder)
             shutil.rmtree(work, ignore_errors=True)
         best = self.state.best_model_checkpoint
-        rotate_checkpoints(str(folder), self.args.save_total_limit, best, use_mtime=True)
+        with quiet():  # some file systems' times are coarse, which it tells at every step
+            rotate_checkpoints(str(folder), self.args.save_total_limit, best, use_mtime=True)
 
 
 def last_checkpoint(folder: str | Path) -> str | None:

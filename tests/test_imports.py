@@ -46,7 +46,7 @@ LAYERS = (
     ("scoring", "replay"),
     ("prompts", "instructions", "rewards"),  # prompts score label words through `scoring`
     ("ppo", "chat"),
-    ("model_card", "exercises"),
+    ("model_card", "exercises", "tune"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 # stricter than the layers: these know nobody but their own parts
