@@ -23,7 +23,7 @@ PAPER, SKY, SAND, MINT, STONE = "#ffffff", "#cfe6f5", "#fbe3b3", "#b9e2d3", "#d9
 EDGE = "#333333"
 
 
-def _canvas(width: float, height: float, scale: float = 1.0) -> tuple[Figure, Axes]:
+def canvas(width: float, height: float, scale: float = 1.0) -> tuple[Figure, Axes]:
     """Return an empty drawing board of `width` x `height` units, `scale` inches a unit."""
     import matplotlib.pyplot as plt
 
@@ -33,7 +33,7 @@ def _canvas(width: float, height: float, scale: float = 1.0) -> tuple[Figure, Ax
     return figure, ax
 
 
-def _box(ax: Axes, x: float, y: float, width: float, height: float, text: str, fill: str, **font) -> None:
+def box(ax: Axes, x: float, y: float, width: float, height: float, text: str, fill: str, **font) -> None:
     """Draw a rounded box with its text; (x, y) is the middle."""
     from matplotlib.patches import FancyBboxPatch
 
@@ -43,7 +43,7 @@ def _box(ax: Axes, x: float, y: float, width: float, height: float, text: str, f
     ax.text(x, y, text, ha="center", va="center", **{"fontsize": 9.5, **font})
 
 
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], bend: float = 0.0) -> None:
+def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], bend: float = 0.0) -> None:
     """Draw an arrow, straight or bent."""
     look = {"arrowstyle": "-|>", "color": EDGE, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", end, start, arrowprops={**look, "connectionstyle": f"arc3,rad={bend}"})
@@ -56,15 +56,15 @@ def main_idea(steps: Sequence[tuple[str, str, str]]) -> Figure:
         steps: (heading, what happens, an example) of each step.
     """
     gap, width = 0.6, 3.4
-    figure, ax = _canvas(len(steps) * (width + gap) - gap + 0.1, 2.5, 0.86)
+    figure, ax = canvas(len(steps) * (width + gap) - gap + 0.1, 2.5, 0.86)
     for i, ((heading, what, example), fill) in enumerate(zip(steps, (SKY, SAND, MINT, STONE), strict=False)):
         x = i * (width + gap) + width / 2 + 0.05
-        _box(ax, x, 1.25, width, 2.4, "", fill)
+        box(ax, x, 1.25, width, 2.4, "", fill)
         ax.text(x, 2.13, heading, ha="center", va="center", fontsize=11, fontweight="bold")
         ax.text(x, 1.52, what, ha="center", va="center", fontsize=9)
-        _box(ax, x, 0.62, width - 0.3, 0.86, example, PAPER, family="DejaVu Sans Mono", fontsize=8)
+        box(ax, x, 0.62, width - 0.3, 0.86, example, PAPER, family="DejaVu Sans Mono", fontsize=8)
         if i:
-            _arrow(ax, (x - width / 2 - gap + 0.06, 1.25), (x - width / 2 - 0.06, 1.25))
+            arrow(ax, (x - width / 2 - gap + 0.06, 1.25), (x - width / 2 - 0.06, 1.25))
     return figure
 
 
@@ -81,14 +81,14 @@ def timeline(models: Sequence[ModelCard]) -> Figure:
         for year, of_year in groupby(sorted(models, key=lambda model: model.year), lambda model: model.year)
     }
     width, height, tallest = 3.1, 0.72, max(map(len, by_year.values()))
-    figure, ax = _canvas(len(by_year) * width + 0.2, tallest * height + 1.05, 0.86)
-    _arrow(ax, (0.05, 0.62), (len(by_year) * width + 0.15, 0.62))
+    figure, ax = canvas(len(by_year) * width + 0.2, tallest * height + 1.05, 0.86)
+    arrow(ax, (0.05, 0.62), (len(by_year) * width + 0.15, 0.62))
     for i, (year, of_year) in enumerate(by_year.items()):
         x = (i + 0.5) * width + 0.05
         ax.text(x, 0.3, str(year), ha="center", va="center", fontsize=11, fontweight="bold")
         for j, model in enumerate(of_year):
             y = 0.62 + (j + 0.65) * height
-            _box(ax, x, y, width - 0.2, height - 0.12, "", SKY if model.open else PAPER)
+            box(ax, x, y, width - 0.2, height - 0.12, "", SKY if model.open else PAPER)
             ax.text(x, y + 0.13, model.name, ha="center", va="center", fontsize=9.5, fontweight="bold")
             about = f"{model.owner} · {model.size} · {model.language}"
             ax.text(x, y - 0.14, about, ha="center", va="center", fontsize=7.5)
@@ -114,11 +114,11 @@ def decoder(
     """
     from matplotlib.patches import Circle
 
-    figure, ax = _canvas(9.4, 10.4, 0.78)
+    figure, ax = canvas(9.4, 10.4, 0.78)
     middle, wide, d, right = 3.1, 3.7, n_embd, 5.75
 
     def layer(y: float, text: str, fill: str, shape: str = "", note: str = "", height: float = 0.55) -> None:
-        _box(ax, middle, y, wide, height, text, fill)
+        box(ax, middle, y, wide, height, text, fill)
         ax.text(right, y + (0.13 if note else 0), shape, va="center", fontsize=9, family="DejaVu Sans Mono")
         ax.text(right, y - 0.17, note, va="center", fontsize=8, color="#444444")
 
@@ -126,14 +126,14 @@ def decoder(
         """Draw the plus and the road round a sublayer."""
         road = [middle, side, side], [start, start, y]
         ax.plot(*road, color=EDGE, linewidth=1.2, linestyle="-", marker="")
-        _arrow(ax, (side, y), (middle - 0.17, y))
+        arrow(ax, (side, y), (middle - 0.17, y))
         ax.text(middle, y, "+", ha="center", va="center", fontsize=11, zorder=3)
         ax.add_patch(Circle((middle, y), 0.17, facecolor=PAPER, edgecolor=EDGE, zorder=2))
 
     *context, following = tokens
     step = wide / len(context)
     for i, token in enumerate(context):
-        _box(ax, middle - wide / 2 + (i + 0.5) * step, 0.3, step * 0.94, 0.5, token, PAPER, fontsize=8.5)
+        box(ax, middle - wide / 2 + (i + 0.5) * step, 0.3, step * 0.94, 0.5, token, PAPER, fontsize=8.5)
     ax.text(right, 0.3, f"T ≤ {n_positions} tokens", va="center", fontsize=9, family="DejaVu Sans Mono")
     layer(
         1.25,
@@ -143,7 +143,7 @@ def decoder(
         "look-up tables",
     )
     bottom, top = 2.0, 7.55
-    _box(ax, middle, (bottom + top) / 2, wide + 1.25, top - bottom, "", "#f6f6f6")
+    box(ax, middle, (bottom + top) / 2, wide + 1.25, top - bottom, "", "#f6f6f6")
     ax.text(
         middle + wide / 2 + 0.52,
         top - 0.25,
@@ -163,12 +163,12 @@ def decoder(
     layer(8.2, "layer norm", STONE, height=0.42)
     layer(9.05, "head = token embedding again", SKY, f"{d} × {vocab_size}", "logits of the next token")
     for start, end in ((0.58, 0.96), (1.54, 2.62), (3.08, 3.36), (3.94, 4.28), (4.62, 5.12), (5.58, 5.86)):
-        _arrow(ax, (middle, start), (middle, end))
+        arrow(ax, (middle, start), (middle, end))
     for start, end in ((6.44, 6.83), (7.17, 7.97), (8.43, 8.76), (9.34, 9.72)):
-        _arrow(ax, (middle, start), (middle, end))
+        arrow(ax, (middle, start), (middle, end))
     add(4.45, 2.3, side)
     add(7.0, 4.85, side)
-    _box(ax, middle, 10.0, step * 0.94, 0.5, following, PAPER, fontsize=8.5)
+    box(ax, middle, 10.0, step * 0.94, 0.5, following, PAPER, fontsize=8.5)
     ax.text(right, 10.0, "the likeliest, or a sample", va="center", fontsize=8, color="#444444")
     ax.text(right, 4.85, f"the stream:  T × {d}", va="center", fontsize=9, family="DejaVu Sans Mono")
     ax.set_title(f"The decoder of {name}, with its shapes")
@@ -194,7 +194,7 @@ def token_strips(rows: Mapping[str, Sequence[str]], width: float = 12.0) -> Figu
             placed.append((x, label, i, y))
             x += wide + 0.03
         y += high + 0.3
-    figure, ax = _canvas(width, y - 0.1, 0.84)
+    figure, ax = canvas(width, y - 0.1, 0.84)
     for x, text, i, down in placed:
         middle = y - 0.15 - high / 2 - down
         if x is None:
@@ -203,7 +203,7 @@ def token_strips(rows: Mapping[str, Sequence[str]], width: float = 12.0) -> Figu
         else:
             wide = letter * len(text) + pad
             fill = (SKY, SAND)[i % 2]
-            _box(ax, x + wide / 2, middle, wide, high, text, fill, family="DejaVu Sans Mono", fontsize=8)
+            box(ax, x + wide / 2, middle, wide, high, text, fill, family="DejaVu Sans Mono", fontsize=8)
     return figure
 
 

@@ -37,16 +37,25 @@ LAYERS = (
         "ngram",
         "claims",
         "plots",
-        "checkpointing",
         "hub",
         "quiet",
     ),
-    ("models", "saving", "gpt", "diagrams", "token_colours", "report", "notebooks"),
+    (
+        "models",
+        "saving",
+        "checkpointing",
+        "gpt",
+        "diagrams",
+        "prompt_diagrams",
+        "token_colours",
+        "report",
+        "notebooks",
+    ),
     ("tasks", "scaling", "pretrain", "run"),
     ("scoring", "replay"),
     ("prompts", "instructions", "rewards"),  # prompts score label words through `scoring`
     ("ppo", "chat"),
-    ("model_card", "exercises", "tune"),
+    ("model_card", "exercises", "study", "tune"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 # stricter than the layers: these know nobody but their own parts

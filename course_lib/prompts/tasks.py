@@ -33,7 +33,7 @@ FORMATS: dict[str, str] = {
     "rwsd": "<SP:3>{text}<SP:3>{span2_text}<SP:3>{span1_text}<SP:3>",
     "danetqa": "<SP:3>{passage}<SP:3>{question}<SP:3>",
     "rucos": "<SP:3>{passage}<SP:3>",
-    "tweets": "<SP:3>{text}<SP:3>",
+    "tweets": "<P>Весёлый или грустный твит: </P>{text}",
     "detox": "<SP:10>{toxic}<SP:10>",
     "titles": "<SP:10>{text}<SP:10>",
     "summaries": "<SP:10>{text}<SP:10>",

@@ -1,0 +1,172 @@
+"""Long comparisons for the lectures: `python -m course_lib.study methods` writes
+`course_lib/results/methods.json`.
+
+A study is a grid of runs. Each is trained and judged by itself and kept as soon as it is done, so that a
+study that was stopped goes on, and a notebook can repeat any one of them live and compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+SEEDS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a study.
+
+    Attributes:
+        task: one of `course_lib.tasks.TASKS`.
+        backbone: a name that `load_lm` takes.
+        method: one of `course_lib.prompts.methods.METHODS`.
+        n_train: training examples, drawn by the seed; None takes all.
+        seed: of the examples, what is trained, and their order.
+        steps: of training.
+        template: the prompt's format, None for the task's own.
+        learning_rate: None takes the method's.
+        over_labels: whether the loss compares the label words alone.
+    """
+
+    task: str
+    backbone: str
+    method: str
+    n_train: int | None = None
+    seed: int = 1
+    steps: int = 150
+    template: str | None = None
+    learning_rate: float | None = None
+    over_labels: bool = False
+
+
+def grid(**values: Iterable[Any]) -> Iterator[Run]:
+    """Yield the runs of a grid; a single run of a method that trains nothing."""
+    for some in product(*values.values()):
+        run = Run(**dict(zip(values, some, strict=True)))
+        if run.method != "zero-shot" or (run.seed == SEEDS[0] and run.n_train is None):
+            yield run
+
+
+RIVALS = (
+    "prompt, tensor",
+    "prompt, lstm",
+    "prompt tuning",
+    "p-tuning",
+    "prefix-tuning",
+    "lora",
+    "fine-tuning",
+)
+STUDIES: dict[str, list[Run]] = {
+    # lecture 3: accuracy against data for all methods
+    "methods": [
+        *grid(task=["tweets"], backbone=["tiny"], method=["zero-shot"]),
+        *grid(task=["tweets"], backbone=["tiny"], method=RIVALS, n_train=(16, 64, 256, None), seed=SEEDS),
+    ],
+}
+
+
+def key(run: Run) -> str:
+    """Return what tells a run from all others."""
+    return json.dumps(
+        {name: value for name, value in asdict(run).items() if value is not None}, sort_keys=True
+    )
+
+
+def carry_out(run: Run) -> dict[str, Any]:
+    """Train and judge one run.
+
+    Returns:
+        `metrics` and `hits` (a 0 or 1 for each example) on the test split; the best step and its held-out
+        loss; the numbers trained and to be kept for the task; seconds of training.
+
+    Raises:
+        ValueError: as what it calls.
+    """
+    from transformers import set_seed
+
+    from course_lib.models import load_lm
+    from course_lib.prompts.methods import prepare
+    from course_lib.tasks import load_task
+    from course_lib.tasks.metrics import evaluate
+
+    task = load_task(run.task)
+    model, tokenizer = load_lm(run.backbone)
+    train = task.data["train"].to_list()
+    if run.n_train is not None:
+        train = random.Random(run.seed).sample(train, run.n_train)
+    set_seed(run.seed)
+    method = prepare(run.method, task, model, tokenizer, template=run.template, max_tokens=384)
+    options = {"max_steps": run.steps, "eval_steps": max(1, run.steps // 6), "seed": run.seed}
+    if run.learning_rate is not None:
+        options["learning_rate"] = run.learning_rate
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        options |= {"folder": folder, "save_only_model": True, "over_labels": run.over_labels}
+        history = method.tune(train, task.data["validation"].to_list(), **options)
+    seconds = time.perf_counter() - start
+    rows = task.data["test"].to_list()
+    answers = method.answers(rows)
+    true = [row["answers"] if task.name == "rucos" else [row["label"]] for row in rows]
+    hits = "".join(str(int(a in t)) for a, t in zip(answers, true, strict=True))
+    found = {
+        "metrics": {name: round(value, 4) for name, value in evaluate(task, answers, "test").items()},
+        "hits": hits,
+        "n_trained": method.n_trained,
+        "n_served": method.n_served,
+        "best_step": history and history.best_step,
+        "held_out": history and round(min(history.eval_losses), 4),
+        "seconds": round(seconds, 1),
+    }
+    method.close()
+    return found
+
+
+def load(name: str) -> list[tuple[Run, dict[str, Any]]]:
+    """Return a study's runs that have been carried out, and what they found.
+
+    Raises:
+        ValueError: no such study.
+        FileNotFoundError: it has not been carried out.
+    """
+    if name not in STUDIES:
+        raise ValueError(f"There is no study {name!r}: {', '.join(STUDIES)}.")
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"This study has not been carried out: python -m course_lib.study {name}")
+    found = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    return [(run, found[key(run)]) for run in STUDIES[name] if key(run) in found]
+
+
+def main() -> None:
+    """Carry out what is left of a study."""
+    from tqdm.auto import tqdm
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("study", choices=STUDIES)
+    name = parser.parse_args().study
+    path = RESULTS / f"{name}.json"
+    study = {"command": f"python -m course_lib.study {name}", "runs": {}}
+    if path.exists():
+        study = json.loads(path.read_text(encoding="utf-8"))
+    left = [run for run in STUDIES[name] if key(run) not in study["runs"]]
+    for run in tqdm(left, desc=name, disable=not sys.stderr.isatty()):
+        study["runs"][key(run)] = carry_out(run) | {"date": str(date.today())}
+        half = path.with_suffix(".half")
+        half.write_text(json.dumps(study, indent=0, ensure_ascii=False), encoding="utf-8")
+        half.replace(path)
+
+
+if __name__ == "__main__":
+    main()
