@@ -46,12 +46,11 @@ LAYERS = (
         "checkpointing",
         "gpt",
         "diagrams",
-        "prompt_diagrams",
         "token_colours",
         "report",
         "notebooks",
     ),
-    ("tasks", "scaling", "pretrain", "run"),
+    ("tasks", "prompt_diagrams", "scaling", "pretrain", "run"),
     ("scoring", "replay"),
     ("prompts", "instructions", "rewards"),  # prompts score label words through `scoring`
     ("ppo", "chat"),

@@ -17,6 +17,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from course_lib.checkpointing import WholeCheckpoints, last_checkpoint
 from course_lib.prompts.loss import collate, label_word_loss, language_model_loss
+from course_lib.quiet import quiet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -171,7 +172,8 @@ def tune(
     )
     trainer.remove_callback(PrinterCallback)
     try:
-        result = trainer.train(resume_from_checkpoint=last_checkpoint(folder) if resume else None)
+        with quiet():  # the library misses the frozen weights in each checkpoint
+            result = trainer.train(resume_from_checkpoint=last_checkpoint(folder) if resume else None)
     finally:
         for parameter, needed in frozen.items():
             parameter.requires_grad_(needed)
