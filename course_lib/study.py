@@ -45,7 +45,7 @@ class Run:
     method: str
     n_train: int | None = None
     seed: int = 1
-    steps: int = 150
+    steps: int = 100
     template: str | None = None
     learning_rate: float | None = None
     over_labels: bool = False
@@ -72,7 +72,30 @@ STUDIES: dict[str, list[Run]] = {
     # lecture 3: accuracy against data for all methods
     "methods": [
         *grid(task=["tweets"], backbone=["tiny"], method=["zero-shot"]),
-        *grid(task=["tweets"], backbone=["tiny"], method=RIVALS, n_train=(16, 64, 256, None), seed=SEEDS),
+        *grid(task=["tweets"], backbone=["tiny"], method=RIVALS, n_train=(16, 128, None), seed=SEEDS),
+    ],
+    # lecture 4: providers that begin with nothing, and the two losses
+    "providers": [
+        *grid(
+            task=["tweets"],
+            backbone=["tiny"],
+            method=[f"prompt, {name}" for name in ("tensor", "lstm", "mlp")],
+            n_train=[None],
+            seed=SEEDS,
+            steps=[150],
+            template=["<P*10>{text}"],
+        ),
+        *grid(
+            task=["tweets"],
+            backbone=["tiny"],
+            method=["prompt, tensor"],
+            n_train=[None],
+            seed=SEEDS,
+            steps=[150],
+            template=["<P*10>{text}"],
+            learning_rate=[None],
+            over_labels=[True],
+        ),
     ],
 }
 
@@ -88,8 +111,8 @@ def carry_out(run: Run) -> dict[str, Any]:
     """Train and judge one run.
 
     Returns:
-        `metrics` and `hits` (a 0 or 1 for each example) on the test split; the best step and its held-out
-        loss; the numbers trained and to be kept for the task; seconds of training.
+        `metrics` and `hits` (a 0 or 1 for each example) on the test split; the best step and the held-out
+        losses; the numbers trained and to be kept for the task; seconds of training.
 
     Raises:
         ValueError: as what it calls.
@@ -108,7 +131,7 @@ def carry_out(run: Run) -> dict[str, Any]:
         train = random.Random(run.seed).sample(train, run.n_train)
     set_seed(run.seed)
     method = prepare(run.method, task, model, tokenizer, template=run.template, max_tokens=384)
-    options = {"max_steps": run.steps, "eval_steps": max(1, run.steps // 6), "seed": run.seed}
+    options = {"max_steps": run.steps, "eval_steps": run.steps // 5, "seed": run.seed}
     if run.learning_rate is not None:
         options["learning_rate"] = run.learning_rate
     start = time.perf_counter()
@@ -126,7 +149,7 @@ def carry_out(run: Run) -> dict[str, Any]:
         "n_trained": method.n_trained,
         "n_served": method.n_served,
         "best_step": history and history.best_step,
-        "held_out": history and round(min(history.eval_losses), 4),
+        "held_out": history and [round(loss, 4) for loss in history.eval_losses],
         "seconds": round(seconds, 1),
     }
     method.close()

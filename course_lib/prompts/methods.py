@@ -37,9 +37,9 @@ LEARNING_RATES: dict[str, float] = {
     "prompt, lstm": 1e-3,
     "prompt, mlp": 1e-3,
     "prompt tuning": 0.03,
-    "p-tuning": 1e-3,
-    "prefix-tuning": 0.01,
-    "lora": 1e-3,
+    "p-tuning": 3e-3,
+    "prefix-tuning": 0.03,
+    "lora": 3e-3,
     "fine-tuning": 3e-4,
 }
 METHODS: tuple[str, ...] = ("zero-shot", *LEARNING_RATES)
