@@ -1,0 +1,58 @@
+"""Studies: a run comes back the same, a stopped study goes on, and what is stored belongs to the grid."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib import study
+from course_lib.accuracy import interval
+from course_lib.study import STUDIES, Run, carry_out, key, load
+from course_lib.tasks import load_task
+
+SMALL = Run("tweets", "tiny-0.5m", "prompt, tensor", n_train=16, seed=2, steps=10)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def test_a_run_comes_back_the_same():
+    first, again = carry_out(SMALL), carry_out(SMALL)
+    assert {**first, "seconds": 0} == {**again, "seconds": 0}
+    assert len(first["hits"]) == len(load_task("tweets").data["test"]) and len(first["held_out"]) == 5
+    share, low, high = interval(np.array([c == "1" for c in first["hits"]]))
+    assert share == pytest.approx(first["metrics"]["accuracy"], abs=1e-4) and low < share < high
+
+
+def test_a_study_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    runs = [SMALL, Run("tweets", "tiny-0.5m", "zero-shot")]
+    monkeypatch.setattr(study, "RESULTS", tmp_path)
+    monkeypatch.setitem(STUDIES, "small", runs)
+    (tmp_path / "small.json").write_text(json.dumps({"command": "", "runs": {key(SMALL): {"hits": "kept"}}}))
+    monkeypatch.setattr(sys, "argv", ["study", "small"])
+    study.main()
+    found = dict(load("small"))
+    assert found[SMALL]["hits"] == "kept" and set(found[runs[1]]["hits"]) <= {"0", "1"}
+    assert found[runs[1]]["n_trained"] == 0 and found[runs[1]]["date"]
+
+
+def test_what_is_stored_belongs_to_its_study():
+    for path in study.RESULTS.glob("*.json"):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        assert stored["command"] == f"python -m course_lib.study {path.stem}"
+        assert set(stored["runs"]) <= {key(run) for run in STUDIES[path.stem]}
+
+
+def test_no_such_study(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="There is no study 'nothing': methods"):
+        load("nothing")
+    monkeypatch.setattr(study, "RESULTS", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"python -m course_lib\.study methods"):
+        load("methods")
