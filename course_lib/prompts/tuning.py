@@ -7,6 +7,7 @@ or anything that `methods` makes of one; only what is trained is saved.
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -114,7 +115,7 @@ def tune(
     model: PreTrainedModel,
     train: Sequence[Example],
     validation: Sequence[Example] = (),
-    folder: str | Path = "build/tuning",
+    folder: str | Path | None = None,
     *,
     pad_id: int = 0,
     n_labels: int | None = None,
@@ -131,7 +132,7 @@ def tune(
         model: reads the examples; what is not part of `trained` gets no gradient.
         train: ids and labels of each example; for the loss over label words see `label_word_loss`.
         validation: likewise; with it, the state of the best held-out loss is taken back at the end.
-        folder: for checkpoints.
+        folder: for checkpoints; None takes one that is deleted at the end.
         pad_id: any word's id.
         n_labels: see `Tuned`.
         patience: evaluations without progress after which the run ends early.
@@ -145,6 +146,10 @@ def tune(
     Raises:
         ValueError: no examples, an unknown argument, a damaged checkpoint, or a loss that is no number.
     """
+    if folder is None:
+        with tempfile.TemporaryDirectory() as folder:
+            options = {"pad_id": pad_id, "n_labels": n_labels, "patience": patience, "callbacks": callbacks}
+            return tune(trained, model, train, validation, folder, **options, **arguments)
     if not len(train):
         raise ValueError("There are no examples to train on.")
     unknown = set(arguments) - {known.name for known in fields(TrainingArguments)}
