@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from course_lib.models import OWN, PROFILES, RUGPT3
-from course_lib.prompts.tasks import FORMATS
+from course_lib.prompts.tasks import FORMATS, choices, fields, truncated
+from course_lib.tune_checks import check, earlier, is_free, quoted
 
 if TYPE_CHECKING:
     from course_lib.prompts.methods import Method
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 BACKBONES = {
     name.split("/")[-1].removesuffix("_based_on_gpt2"): name for name in (*OWN, *RUGPT3, PROFILES["gpu"])
 }
-LOSSES = ("language_model", "label_words")
+NEW_TOKENS = 48  # that a free answer may have
+FAILED: list[str] = []  # runs of a sweep
 store = ConfigStore.instance()
 for task, template in FORMATS.items():
     store.store(name=task, group="task", node={"name": task, "format": template, "max_tokens": 384})
@@ -45,10 +49,10 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
         folder: for config.yaml, log.json, curve.png, predictions.jsonl, prompt/ and the checkpoints.
 
     Returns:
-        What log.json says.
+        What log.json says. A run that has already ended is not run again.
 
     Raises:
-        ValueError: anything in the configuration that cannot be done.
+        ValueError: anything in the configuration that cannot be done, or the folder has another run.
         OSError: the disk is full; what was saved before is as it was.
     """
     from transformers import set_seed
@@ -59,16 +63,18 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
     from course_lib.tasks import load_task
 
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if config.loss not in LOSSES:
-        raise ValueError(f"loss='{config.loss}' must be one of {', '.join(LOSSES)}.")
+    if config.resume and (finished := earlier(folder, config)):
+        return finished
     task = load_task(config.task.name, config.source)
     rows = {split: data.to_list() for split, data in task.data.items()}
-    if not rows.get("train"):
-        raise ValueError(f"{task.title} has no training examples here: tune TERRa's prompt for LiDiRus.")
+    check(config, task, rows)
     if config.train_examples is not None:
         rows["train"] = random.Random(config.seed).sample(rows["train"], config.train_examples)
     model, tokenizer = load_lm(config.backbone.name, dtype=config.backbone.dtype)
+    room = getattr(model.config, "max_position_embeddings", None) or sys.maxsize
+    room -= NEW_TOKENS if is_free(task) else 0
+    if (config.max_tokens or 0) > room:
+        raise ValueError(f"max_tokens={config.max_tokens}: '{lm_name(model)}' has room for {room} here.")
     set_seed(config.seed)
     method = prepare(
         f"prompt, {config.provider.name}",
@@ -77,10 +83,17 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
         tokenizer,
         template=config.format,
         init=config.init,
-        max_tokens=config.max_tokens,
+        max_tokens=config.max_tokens or room,
         **config.provider.settings,
     )
-    OmegaConf.save(config, folder / "config.yaml", resolve=True)
+    for row in rows.get("test", ()):  # too long a one must not be found after the training
+        longest = None if is_free(task) else max(choices(task, row), key=len)
+        method.prompt.encode(tokenizer, fields(task, row), longest, end=False, **limits(method))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log.json").unlink(missing_ok=True)  # of a run that is replaced
+    if not config.resume:
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    write(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     arguments = {
         key: value
         for group in (config.training, config.optimiser, config.scheduler)
@@ -125,9 +138,21 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
     save_pretrained(
         method.prompt, folder / "prompt", f"Trained on {task.title} ({len(rows['train'])} examples); {found}."
     )
-    (folder / "log.json").write_text(json.dumps(log, indent=1, ensure_ascii=False), encoding="utf-8")
+    write(folder / "log.json", json.dumps(log, indent=1, ensure_ascii=False))
     method.close()
     return log
+
+
+def limits(method: Method) -> dict[str, Any]:
+    """Return how long a prompt may be, and what makes it shorter."""
+    return {"max_tokens": method.max_tokens, "truncate": truncated(method.task, method.prompt)}
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    half = path.with_name(path.name + ".half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
 
 
 def judge(method: Method, rows: list[dict], split: str) -> tuple[list, dict[str, Any]]:
@@ -136,14 +161,12 @@ def judge(method: Method, rows: list[dict], split: str) -> tuple[list, dict[str,
 
     from course_lib.accuracy import interval
     from course_lib.prompts import generate
-    from course_lib.prompts.tasks import TRUNCATED, fields
     from course_lib.tasks.metrics import evaluate
 
     task = method.task
-    if task.labels is None and task.name != "rucos":
+    if is_free(task):
         shown = [fields(task, row) for row in rows]
-        room = {"max_tokens": method.max_tokens, "truncate": TRUNCATED.get(task.name)}
-        texts = generate(method.reader, method.tokenizer, method.prompt, shown, **room)
+        texts = generate(method.reader, method.tokenizer, method.prompt, shown, NEW_TOKENS, **limits(method))
         predictions: list[Any] = [text.strip() for text in texts]
         return predictions, evaluate(task, predictions, split) if task.metrics else {}
     predictions = method.answers(rows)
@@ -184,15 +207,6 @@ def draw(history: History, path: Path, title: str) -> None:
     plt.close(axes.figure)
 
 
-def quoted(argument: str) -> str:
-    """Put a format into the quotes that Hydra's own grammar asks for, unless it has them."""
-    key, sign, value = argument.partition("=")
-    if key != "format" or not sign or value in ("", "null") or value[0] in "'\"$":
-        return argument
-    escaped = value.replace("\\'", "\\\\'").replace("'", "\\'")
-    return f"{key}='{escaped}'"
-
-
 @hydra.main(version_base=None, config_path="conf", config_name="tune")
 def main(config: DictConfig) -> None:
     """Command line: tune, then print what came out."""
@@ -200,12 +214,19 @@ def main(config: DictConfig) -> None:
     try:
         log = run(config, folder)
     except (ValueError, OSError, OmegaConfBaseException) as error:
-        sys.exit(f"tune: {error}")
+        if HydraConfig.get().mode is not RunMode.MULTIRUN:
+            sys.exit(f"tune: {error}")
+        FAILED.append(folder)  # the others of the sweep go on
+        print(f"tune: {error}", file=sys.stderr)
+        return
     for split, scores in log["metrics"].items():
-        print(f"{split}: " + ", ".join(f"{name} {value}" for name, value in scores.items()))
+        if scores:
+            print(f"{split}: " + ", ".join(f"{name} {value}" for name, value in scores.items()))
     print(f"the prompt, its log and its predictions are in {folder}")
 
 
 if __name__ == "__main__":
     sys.argv = [quoted(argument) for argument in sys.argv]
     main()
+    if FAILED:
+        sys.exit(f"tune: {len(FAILED)} of the sweep's runs failed.")

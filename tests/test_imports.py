@@ -56,7 +56,7 @@ LAYERS = (
     ("tasks", "prompt_diagrams", "scaling", "pretrain", "run"),
     ("scoring", "replay"),
     ("prompts", "instructions", "rewards"),  # prompts score label words through `scoring`
-    ("ppo", "chat"),
+    ("ppo", "chat", "tune_checks"),
     ("model_card", "exercises", "study", "tune"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from course_lib.quiet import quiet
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -55,7 +57,7 @@ def generate(
     encoded = [prompt.encode(tokenizer, row, **limits).ids for row in rows]
     order = sorted(range(len(rows)), key=lambda i: len(encoded[i]))
     texts = [""] * len(rows)
-    with torch.inference_mode():
+    with torch.inference_mode(), quiet():  # a text that has ended goes on as padding, of which it would warn
         for start in range(0, len(order), batch_size):
             some = order[start : start + batch_size]
             inputs = tokenizer.pad(

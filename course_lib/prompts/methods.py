@@ -154,7 +154,7 @@ class Method:
         options = {
             "end": False,
             "max_tokens": self.max_tokens,
-            "truncate": tasks.TRUNCATED.get(self.task.name),
+            "truncate": tasks.truncated(self.task, self.prompt),
         }
         encoded = [
             self.prompt.encode(self.tokenizer, tasks.fields(self.task, row), text, **options)

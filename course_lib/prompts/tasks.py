@@ -52,6 +52,12 @@ TRUNCATED = {
 }
 
 
+def truncated(task: Task, prompt: Prompt) -> str | None:
+    """Return the field that long examples lose the end of, if the format has it."""
+    name = TRUNCATED.get(task.name)
+    return name if name in prompt.form.fields else None
+
+
 def fields(task: Task, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the format's fields are to hold."""
     shown = task.shown(row)
@@ -94,7 +100,7 @@ def examples(
         Ids and labels; a free text is followed by the end-of-text token, a choice is not.
     """
     free = task.labels is None and task.name != "rucos"
-    options = {"end": free, "max_tokens": max_tokens, "truncate": TRUNCATED.get(task.name)}
+    options = {"end": free, "max_tokens": max_tokens, "truncate": truncated(task, prompt)}
     encoded = []
     for row in rows:
         right = target(task, row)
@@ -125,7 +131,7 @@ def answers(
         raise ValueError(f"{task.title} is answered by writing: generate after its prompt.")
     shown = [fields(task, row) for row in rows]
     texts = [choices(task, row) for row in rows]
-    options = {"max_tokens": max_tokens, "truncate": TRUNCATED.get(task.name)}
+    options = {"max_tokens": max_tokens, "truncate": truncated(task, prompt)}
     best = [
         int(scores.argmax()) for scores in choice_scores(model, tokenizer, prompt, shown, texts, **options)
     ]
