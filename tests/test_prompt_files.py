@@ -142,6 +142,11 @@ def cut(path):
         (lambda f: (f / "prompt.json").write_text("{"), ValueError, "prompt.json' is damaged"),
         (lambda f: (f / "prompt.json").write_text("[]"), ValueError, "it holds a list"),
         (lambda f: (f / "prompt.json").write_text("{}"), ValueError, "describes no prompt"),
+        (
+            lambda f: (f / "prompt.json").write_text('{"format": {"compiled_template": 5}, "config": {}}'),
+            ValueError,
+            "describes no prompt",
+        ),
         (lambda f: (f / "prompt_provider.bin").unlink(), FileNotFoundError, "has no prompt_provider.bin"),
         (lambda f: cut(f / "prompt_provider.bin"), ValueError, "cut short or damaged"),
         (
@@ -315,6 +320,8 @@ def test_pushed_prompts_come_back(hub, lm, ruprompts):
         if ruprompts
         else {"prompt.json", "prompt.safetensors", "README.md"}
     )
+    if not ruprompts:
+        assert 'from_pretrained("me/soft", model)' in Hub.files["README.md"].decode()
     loaded = from_pretrained("me/soft", lm[0])
     torch.testing.assert_close(loaded(), prompt(), rtol=0, atol=0)
     with pytest.raises(ValueError, match="There is no repository 'me/other' on the Hub"):

@@ -86,13 +86,16 @@ attach(model, prompt)
 """
 
 
-def save_pretrained(prompt: Prompt, folder: str | Path, notes: str = "") -> Path:
+def save_pretrained(
+    prompt: Prompt, folder: str | Path, notes: str = "", repository: str | None = None
+) -> Path:
     """Save a prompt in our layout, whole or not at all.
 
     Args:
         prompt: attached or not.
         folder: where to; what is there already is replaced.
         notes: a sentence for the model card, such as what it was trained on and how well it does.
+        repository: where on the Hub it goes; the card says to load it from there, else from the folder.
 
     Returns:
         The folder.
@@ -117,7 +120,7 @@ def save_pretrained(prompt: Prompt, folder: str | Path, notes: str = "") -> Path
         provider=provider_name(prompt),
         settings=", ".join(f"{key}={value}" for key, value in provider.settings.items()),
         notes=notes,
-        name=Path(folder).name,
+        name=repository or Path(folder).name,
     )
     with whole_folder(folder) as new:
         (new / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -146,7 +149,8 @@ def save_ruprompts(prompt: Prompt, folder: str | Path) -> Path:
     }
     with whole_folder(folder) as new:
         (new / CONFIG).write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")
-        torch.save(prompt().detach().cpu().clone(), new / RUPROMPTS_STATE)
+        with (new / RUPROMPTS_STATE).open("wb") as file:  # opened here, so that a full disk is an OSError
+            torch.save(prompt().detach().cpu().clone(), file)
     return Path(folder)
 
 
@@ -172,7 +176,7 @@ def from_pretrained(
     config = read_config(folder)
     try:
         prompt = read_ruprompts(folder, config) if "config" in config else read_own(folder, config)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"'{folder / CONFIG}' describes no prompt: {error!r}.") from None
     if model is not None:
         check_fits(prompt, model)
@@ -183,7 +187,7 @@ def from_pretrained(
 def find(name: str, revision: str | None) -> Path:
     """Return the folder of a prompt, downloaded if need be."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     path = Path(name).expanduser()
     if path.is_dir():
@@ -199,7 +203,7 @@ def find(name: str, revision: str | None) -> Path:
     reasons = {
         GatedRepoError: f"'{name}' is gated: accept its licence on the Hub and log in first.",
         RepositoryNotFoundError: f"There is no repository '{name}' on the Hub.",
-        LocalEntryNotFoundError: away,
+        RevisionNotFoundError: f"'{name}' has no revision '{revision}' on the Hub.",
         OSError: away,
     }
     options = {"allow_patterns": [CONFIG, STATE, RUPROMPTS_STATE], "local_files_only": not hub_answers()}
@@ -311,7 +315,7 @@ def push_to_hub(
         if ruprompts:
             save_ruprompts(prompt, folder)
         else:
-            save_pretrained(prompt, folder, notes)
+            save_pretrained(prompt, folder, notes, repository)
         api.create_repo(repository, private=private, exist_ok=True)
         options = {"repo_id": repository, "folder_path": folder, "commit_message": "A soft prompt"}
         return str(api.upload_folder(**options).commit_url)
