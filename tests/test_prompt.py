@@ -119,6 +119,46 @@ def test_generation_from_ids_cached_padded_and_in_batches(model, tokenizer, opti
         assert together == alone
 
 
+@pytest.mark.parametrize("options", [{}, {"num_beams": 3}, {"do_sample": True, "top_k": 5}])
+def test_a_cache_changes_nothing(model, tokenizer, options):
+    prompt = new_prompt(TEMPLATE, model, tokenizer)
+    with attached(model, prompt):
+        ids = torch.tensor([prompt.encode(tokenizer, ROWS[0]).ids])
+        written = []
+        for use_cache in (True, False):
+            set_seed(3)
+            settings = {"do_sample": False, "max_new_tokens": 8, "pad_token_id": 0, "use_cache": use_cache}
+            settings |= options
+            written.append(model.generate(ids, attention_mask=torch.ones_like(ids), **settings))
+            written.append(generate(model, tokenizer, prompt, ROWS, 8, use_cache=use_cache, **options))
+    assert torch.equal(written[0], written[2]) and written[1] == written[3]
+
+
+def test_samples_are_those_of_their_seed(gpt2, tokenizer):
+    prompt = new_prompt(TEMPLATE, gpt2, tokenizer)
+    with attached(gpt2, prompt):
+        one, same, other = (
+            generate(gpt2, tokenizer, prompt, ROWS, 12, seed=seed, do_sample=True) for seed in (1, 1, 2)
+        )
+    assert one == same and one != other
+
+
+def test_rows_of_a_batch_may_be_truncated_differently(model, tokenizer):
+    prompt = new_prompt(TEMPLATE, model, tokenizer)
+    limits = {"max_tokens": 8, "truncate": "text"}
+    with attached(model, prompt), torch.no_grad():
+        encoded = [prompt.encode(tokenizer, row, **limits).ids for row in ROWS]
+        assert len({len(ids) for ids in encoded}) == 2 and max(map(len, encoded)) == 8
+        batch = collate([(ids, ids) for ids in encoded], 0)
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        for found, ids in zip(logits, encoded, strict=True):
+            assert sum(i >= 4096 for i in ids) == 4
+            expected = by_embeddings(model, prompt, ids)
+            torch.testing.assert_close(found[: len(ids)], expected, rtol=0, atol=1e-5)
+        together = generate(model, tokenizer, prompt, ROWS, 4, **limits)
+        assert together == [generate(model, tokenizer, prompt, [row], 4, **limits)[0] for row in ROWS]
+
+
 def test_generation_with_a_repetition_penalty(gpt2, tokenizer):
     prompt = new_prompt(TEMPLATE, gpt2, tokenizer)
     with attached(gpt2, prompt), pytest.warns(UserWarning, match="only to newly generated tokens"):
@@ -218,6 +258,37 @@ def test_a_model_with_a_prompt_is_saved_as_it_was(gpt2, tokenizer, tmp_path):
         gpt2.save_pretrained(tmp_path)
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
     assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in gpt2.state_dict().items())
+
+
+def test_a_vocabulary_that_is_resized_under_a_prompt(gpt2, tokenizer):
+    prompt = new_prompt(TEMPLATE, gpt2, tokenizer)
+    plain = torch.tensor([tokenizer("Мама мыла раму")["input_ids"]])
+    with torch.no_grad():
+        expected = gpt2(input_ids=plain).logits
+        attach(gpt2, prompt)
+        soft = torch.tensor([prompt.encode(tokenizer, ROWS[0]).ids])
+        with_prompt = gpt2(input_ids=soft).logits
+        gpt2.resize_token_embeddings(4104, mean_resizing=False)
+        gpt2.tie_weights()
+        # id 4096 was the first soft token, and is a word now: no guess which of them is meant
+        with pytest.raises(ValueError, match=r"had 4096 words .* now has 4104: detach the prompt, attach"):
+            gpt2(input_ids=soft)
+        detach(gpt2)
+        torch.testing.assert_close(gpt2(input_ids=plain).logits[..., :4096], expected, rtol=0, atol=1e-5)
+        with attached(gpt2, prompt):
+            ids = prompt.encode(tokenizer, ROWS[0]).ids
+            assert max(ids) == 4104 + 3
+            found = gpt2(input_ids=torch.tensor([ids])).logits[..., :4096]
+    torch.testing.assert_close(found, with_prompt, rtol=0, atol=1e-5)
+
+
+def test_a_prompt_that_was_detached_cannot_encode(gpt2, tokenizer):
+    prompts = [new_prompt(TEMPLATE, gpt2, tokenizer) for _ in range(2)]
+    with attached(gpt2, *prompts):
+        assert [prompt.first_id for prompt in prompts] == [4096, 4100]
+    for prompt in prompts:
+        with pytest.raises(ValueError, match="Attach the prompt to a model first"):
+            prompt.encode(tokenizer, ROWS[0])
 
 
 def test_initial_text(gpt2, tokenizer):

@@ -1,8 +1,11 @@
 """The language of prompt formats: what is read is what was written, and errors say where."""
 
+import copy
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers.processors import TemplateProcessing
 
 from course_lib.models import load_lm
 from course_lib.prompts.format import Field, FormatError, PromptFormat, Shots, Soft, Text, tidy
@@ -19,6 +22,14 @@ SIMPLE = st.one_of(
 PARTS = st.lists(SIMPLE | st.lists(SIMPLE, max_size=4).map(lambda parts: Shots(tidy(parts))), max_size=7)
 
 
+def beginner(tokenizer):
+    """Return a tokenizer that puts a token before every text."""
+    beginning = copy.deepcopy(tokenizer)
+    token, i = beginning.bos_token, beginning.bos_token_id
+    beginning.backend_tokenizer.post_processor = TemplateProcessing(f"{token} $A", None, [(token, i)])
+    return beginning
+
+
 def parts(template):
     return PromptFormat.parse(template).parts
 
@@ -28,13 +39,27 @@ def tokenizer():
     return load_lm("tiny-0.5m")[1]
 
 
+@settings(deadline=None)
+@given(st.lists(WORDS.map(Text) | st.just(Field("a")) | st.integers(1, 4).map(Soft), max_size=7))
+def test_a_compiled_template_is_read_as_it_was_meant(some):
+    form = PromptFormat(tidy(some))
+    if any("<|P|>" in part.text for part in form.parts if isinstance(part, Text)):
+        with pytest.raises(ValueError, match="as a soft token"):
+            form.compiled()
+    else:
+        assert form.compiled().count("<|P|>") == form.n_soft
+        assert PromptFormat.from_compiled(form.compiled()) == form
+
+
+@settings(deadline=None)
 @given(PARTS)
 def test_what_is_written_is_read_again(some):
     form = PromptFormat(tidy(some))
     assert PromptFormat.parse(str(form)) == form
 
 
-@given(st.lists(WORDS, max_size=6).map("".join))
+@settings(deadline=None)
+@given(st.lists(WORDS, max_size=6).map("".join) | st.text())
 def test_anything_is_read_or_refused_with_a_place(template):
     try:
         form = PromptFormat.parse(template)
@@ -42,6 +67,30 @@ def test_anything_is_read_or_refused_with_a_place(template):
         assert 0 <= error.position < len(template)
     else:
         assert PromptFormat.parse(str(form)) == form
+
+
+@settings(deadline=None)
+@given(st.text(), st.text(min_size=1), st.text())
+def test_any_words_are_read_again(before, inside, after):
+    form = PromptFormat(tidy((Text(before), Soft(2), Soft(None, inside), Field("a"), Text(after), Soft(1))))
+    assert PromptFormat.parse(str(form)) == form
+
+
+@pytest.mark.parametrize(
+    "some",
+    [
+        (Text("<P"), Field("a"), Text(">")),  # with the field between them they look like a misspelt tag
+        (Text("<shots "), Field("a"), Text(">")),
+        (Text("</P {"), Field("a"), Text("}>")),
+        (Text("\\\n"), Soft(1)),  # $ matches before a last new line too
+        (Text("\\"), Field("a"), Text("\\\\"), Shots((Text("\\\n"),))),
+        (Soft(None, "<P>\\"), Soft(None, "</P>\n")),
+        (Text("<|P|>"), Soft(1)),
+    ],
+    ids=str,
+)
+def test_words_that_are_hard_to_write(some):
+    assert parts(str(PromptFormat(some))) == some
 
 
 def test_the_language():
@@ -74,6 +123,20 @@ def test_every_copy_of_an_initial_text_is_initialised(tokenizer):
     assert [ids[k] for k in range(half)] == [ids[half + k] for k in range(half)]
 
 
+def test_a_tokenizer_that_begins_each_text_does_not_spoil_an_initial_text(tokenizer):
+    beginning = beginner(tokenizer)
+    assert beginning("Да")["input_ids"][0] == beginning.bos_token_id  # else this proves nothing
+    form = PromptFormat.parse("<P>Да</P>{a}").count(beginning)
+    assert list(form.initial_ids(beginning).values()) == tokenizer("Да")["input_ids"]
+
+
+def test_initial_ids_are_at_their_own_soft_tokens(tokenizer):
+    form = PromptFormat.parse("<P*2>{a}<P>Ответ: </P><P><P>Да</P>").count(tokenizer)
+    first, second = tokenizer("Ответ: ")["input_ids"], tokenizer("Да")["input_ids"]
+    start = 2 + len(first) + 1
+    assert form.initial_ids(tokenizer) == dict(enumerate(first, 2)) | dict(enumerate(second, start))
+
+
 @pytest.mark.parametrize(
     ("template", "reason", "position"),
     [
@@ -91,6 +154,8 @@ def test_every_copy_of_an_initial_text_is_initialised(tokenizer):
         ("<P>a {b}</P>", "the field {b} inside an initial text", 0),
         ("x<shots>{a}", "<shots> has no </shots>", 1),
         ("<shots><shots></shots></shots>", "<shots> inside <shots>", 7),
+        ("a <P*{a}>", "<P*{a}> is no tag", 2),
+        pytest.param("a <P*" + "9" * 5000 + ">", "<P*" + "9" * 17 + ": no model reads", 2, id="too many"),
     ],
 )
 def test_errors_say_what_and_where(template, reason, position):
@@ -114,5 +179,7 @@ def test_what_cannot_be_compiled():
         PromptFormat.parse("<shots>{a}</shots><P>").compiled()
     with pytest.raises(ValueError, match="use `count` first"):
         PromptFormat.parse("<P>Да</P>").compiled()
+    with pytest.raises(ValueError, match=r"reads the words <\|P\|> as a soft token"):
+        PromptFormat.parse("\\<|P|><P>").compiled()
     with pytest.raises(ValueError, match="2 counts for 1 groups"):
         PromptFormat.parse("<P>Да</P>").with_counts([1, 2])

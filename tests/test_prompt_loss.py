@@ -3,7 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from transformers import set_seed
+from test_prompt import SHAPES
+from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
 from course_lib.models import load_lm
 from course_lib.prompts import attached, choice_scores, loss, new_prompt
@@ -31,6 +32,88 @@ def loss_and_gradient(prompt, function, *args):
     value = function(*args)
     value.backward()
     return value.detach(), prompt.provider.rows.grad.clone()
+
+
+BEGINNING = "слово " * 20
+
+
+def test_collate_pads_on_the_right():
+    batch = collate([([5, 6, 7], [-100, 6, 7]), ([8], [-100])], 3)
+    assert {name: tensor.tolist() for name, tensor in batch.items()} == {
+        "input_ids": [[5, 6, 7], [8, 3, 3]],
+        "labels": [[-100, 6, 7], [-100, -100, -100]],
+        "attention_mask": [[1, 1, 1], [1, 0, 0]],
+    }
+
+
+@pytest.mark.parametrize("template", ["<P*3>{text}<P*2>", BEGINNING + "{text}<P>{text}"])
+def test_loss_and_gradient_to_the_last_digits(template):
+    model, tokenizer = load_lm("tiny-0.5m", dtype="float64")
+    model.requires_grad_(False)
+    set_seed(0)
+    prompt = new_prompt(template, model, tokenizer)
+    with attached(model, prompt):
+        batch = batch_of(prompt, tokenizer)
+        ours = loss_and_gradient(prompt, language_model_loss, model, batch)
+        library = loss_and_gradient(prompt, lambda: model(**batch, use_cache=False).loss)
+    torch.testing.assert_close(ours, library, rtol=1e-6, atol=1e-6, check_dtype=False)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_beginning_read_apart_changes_nothing(name, lm):
+    tokenizer = lm[1]
+    set_seed(0)
+    special = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    config = AutoConfig.for_model(name, vocab_size=4096, **SHAPES[name], **special)
+    model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    prompt = new_prompt(BEGINNING + "{text}<P*3>{text}<P>", model, tokenizer)
+    with attached(model, prompt):
+        batch = batch_of(prompt, tokenizer)
+        assert loss.frozen_columns(model, batch) > 20
+        apart = loss_and_gradient(prompt, language_model_loss, model, batch)
+        whole = loss_and_gradient(prompt, lambda: F.cross_entropy(*loss.target_logits(model, **batch)))
+    torch.testing.assert_close(apart, whole, rtol=1e-5, atol=1e-5)
+
+
+def test_no_target_is_lost_where_a_row_has_no_soft_token(lm):
+    model, tokenizer = lm
+    prompt = new_prompt("<shots>{text}<P></shots>" + BEGINNING + "{text}", model, tokenizer)
+    rows = [ROWS[1], ROWS[1] | {"shots": [{"text": BEGINNING * 2}]}]
+    with attached(model, prompt):
+        batch = batch_of(prompt, tokenizer, rows, TARGETS[:2])
+        soft = loss.first_soft_column(batch["input_ids"], 4096)
+        assert soft > int((batch["labels"][0] != -100).nonzero()[0]) > loss.MIN_FROZEN
+        ours = loss_and_gradient(prompt, language_model_loss, model, batch)
+        library = loss_and_gradient(prompt, lambda: model(**batch, use_cache=False).loss)
+    torch.testing.assert_close(ours, library, rtol=1e-5, atol=1e-5)
+
+
+def test_weights_that_train_get_their_whole_gradient():
+    model, tokenizer = load_lm("tiny-0.5m")  # nothing is frozen
+    prompt = new_prompt(BEGINNING + "{text}<P>", model, tokenizer)
+    gradients = []
+    with attached(model, prompt):
+        batch = batch_of(prompt, tokenizer)
+        for function in (lambda: language_model_loss(model, batch), lambda: model(**batch).loss):
+            model.zero_grad()
+            function().backward()
+            gradients.append({name: p.grad.clone() for name, p in model.named_parameters()})
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")  # of a library about the cache, which is not what is tested
+def test_activation_checkpointing_does_not_lose_the_beginning():
+    model, tokenizer = load_lm("tiny-0.5m")
+    model.requires_grad_(False)
+    prompt = new_prompt(BEGINNING + "{text}<P>", model, tokenizer)
+    with attached(model, prompt):
+        batch = batch_of(prompt, tokenizer)
+        expected = loss_and_gradient(prompt, language_model_loss, model, batch)
+        model.activation_checkpointing_enable()
+        for module in model.modules():  # training, without dropout
+            module.training = not isinstance(module, torch.nn.Dropout)
+        found = loss_and_gradient(prompt, language_model_loss, model, batch)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("template", ["<P*3>{text}<P*2>", "{text}<P>", "слово " * 20 + "{text}<P>{text}"])

@@ -116,10 +116,61 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_best(setting):
     assert all(p.requires_grad for p in model.parameters())
 
 
+def test_a_step_that_is_far_too_long_is_told(setting):
+    model, prompt, train, folder = setting
+    options = OPTIONS | {"learning_rate": 1e30, "lr_scheduler_type": "constant", "warmup_steps": 0}
+    with pytest.raises(ValueError, match=r"^At step \d+ the (eval_)?loss is nan: lower the learning rate\."):
+        tune(prompt, model, train, train[:4], folder, max_steps=6, eval_steps=1, **options)
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+
+
+def test_an_evaluation_that_is_no_number_is_never_the_best(setting):
+    model, prompt, train, folder = setting
+
+    class Poison(TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            with torch.no_grad():
+                prompt.provider.rows.fill_(float("nan"))
+
+    with pytest.raises(ValueError, match=r"step 1 the .*loss is nan.*rate\.$"):
+        tune(
+            prompt,
+            model,
+            train,
+            train[:4],
+            folder,
+            max_steps=4,
+            eval_steps=1,
+            callbacks=[Poison()],
+            **OPTIONS,
+        )
+
+
+def test_resuming_where_nothing_is_starts_at_the_beginning(setting):
+    model, prompt, train, folder = setting
+    history = tune(prompt, model, train, train[:4], folder / "new", max_steps=2, resume=True, **OPTIONS)
+    assert history.steps == [1, 2]
+
+
+@pytest.mark.parametrize("frozen", ["transformer.wte.weight", "transformer.ln_f.weight"])
+def test_weights_are_as_trainable_as_before_whatever_happens(setting, frozen):
+    model, prompt, train, folder = setting
+    model.get_parameter(frozen).requires_grad_(False)
+    for kill in (Kill(1), Kill(99)):
+        try:
+            tune(prompt, model, train, folder=folder, max_steps=2, callbacks=[kill], **OPTIONS)
+        except KeyboardInterrupt:
+            assert kill.step == 1
+        needed = {name for name, p in model.named_parameters() if not p.requires_grad}
+        assert needed == {frozen} and all(p.grad is None for p in model.parameters())
+
+
 def test_bad_input(setting):
     model, prompt, train, folder = setting
     with pytest.raises(ValueError, match="no examples to train on"):
         tune(prompt, model, [], folder=folder)
+    with pytest.raises(ValueError, match="resumed from the folder of its checkpoints: name it"):
+        tune(prompt, model, train, resume=True)
     with pytest.raises(ValueError, match="know no lerning_rate"):
         tune(prompt, model, train, folder=folder, lerning_rate=1)
     with pytest.raises(ValueError, match="is damaged"):

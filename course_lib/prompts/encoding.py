@@ -96,8 +96,6 @@ def encode(
     """
     if not getattr(tokenizer, "is_fast", False):
         raise ValueError("Only a fast tokenizer tells where a field is: load one with use_fast=True.")
-    if target == "":
-        raise ValueError("The target is empty: there is nothing to learn from it.")
     if truncate is not None and truncate not in form.fields:
         raise ValueError(f"truncate='{truncate}' is no field of the format: {', '.join(form.fields)} are.")
     pieces = fill(form, fields)
@@ -116,8 +114,12 @@ def encode(
         words = tokenizer(piece.text, add_special_tokens=False, return_offsets_mapping=True)
         for name, (start, stop) in piece.spans:
             places = [i for i, (a, b) in enumerate(words["offset_mapping"]) if a < stop and b > start]
-            span = (len(ids) + places[0], len(ids) + places[-1] + 1) if places else (len(ids), len(ids))
+            before = sum(b <= start for _, b in words["offset_mapping"])  # where an empty field is
+            first, last = (places[0], places[-1] + 1) if places else (before, before)
+            span = (len(ids) + first, len(ids) + last)
             if name == TARGET:
+                if not places:
+                    raise ValueError(f"The target is empty to the tokenizer: {target!r} has no token.")
                 n_target = len(words["input_ids"]) - places[0]
                 may_go = [i for i in may_go if i < span[0]]
                 continue
@@ -186,7 +188,7 @@ def fill(form: PromptFormat, fields: Mapping[str, Any]) -> list[Run | range]:
             continue
         first = row
         row += sum(inside.n for inside in part.parts if isinstance(inside, Soft))
-        for shot in fields.get("shots", ()):
+        for shot in fields.get("shots") or ():
             at = first
             for inside in part.parts:
                 at = add(inside, shot, at)
@@ -200,9 +202,13 @@ def value(fields: Mapping[str, Any], name: str) -> str:
         ValueError: there is none, or it is None.
     """
     if name not in fields:
-        near = get_close_matches(name, fields, n=1)
-        hint = f"did you mean {{{near[0]}}}?" if near else f"it has {', '.join(sorted(fields))}."
-        raise ValueError(f"The format asks for {{{name}}}, which the example does not have: {hint}")
+        there = sorted(map(str, fields))
+        near = get_close_matches(name, there, n=1)
+        hint = f"did you mean {{{near[0]}}}? It" if near else "it"
+        raise ValueError(
+            f"The format asks for {{{name}}}, which the example does not have: {hint} has "
+            f"{', '.join(there) or 'no fields'}."
+        )
     if fields[name] is None:
         raise ValueError(f"The format asks for {{{name}}}, which is None in this example.")
     return str(fields[name])

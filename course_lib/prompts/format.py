@@ -31,6 +31,8 @@ LEXEME = re.compile(
     |   (?P<text>[^\\<{}]+|.)""",
     re.VERBOSE | re.DOTALL,
 )
+TAG = re.compile(r"(?i:</?(?:S?P|Р|shots)\b)|<\|P\|>")  # where each of them begins
+MAX_DIGITS = 9  # of a number of soft tokens
 WRITING = "write <P>, <P*3>, <SP:3>, <P>text</P> or <shots>…</shots>"
 
 
@@ -177,17 +179,21 @@ class PromptFormat:
         """Return the template as ruPrompts' files have it: `<|P|>` once for each soft token.
 
         Raises:
-            ValueError: shots, which that layout cannot say, or a text that has not been counted.
+            ValueError: shots, or the words <|P|>, which that layout cannot say, or a text that has not been
+                counted.
         """
         if any(isinstance(part, Shots) for part in self.parts):
             raise ValueError("ruPrompts' layout has no repeated shots: write them out in the template.")
-        self.n_soft  # noqa: B018  (raises where a text has not been counted)
+        n_soft = self.n_soft
         written = {
             Text: lambda part: braces(part.text),
             Soft: lambda part: COMPILED * part.n,
             Field: lambda part: f"{{{part.name}}}",
         }
-        return "".join(written[type(part)](part) for part in self.parts)
+        compiled = "".join(written[type(part)](part) for part in self.parts)
+        if compiled.count(COMPILED) != n_soft:
+            raise ValueError(f"ruPrompts' layout reads the words {COMPILED} as a soft token: leave them out.")
+        return compiled
 
 
 @dataclass(frozen=True)
@@ -209,7 +215,10 @@ def lexemes(template: str) -> list[Lexeme]:
         match = LEXEME.match(template, at)
         kind, text, start, at = match.lastgroup, match[0], at, match.end()
         if match["soft"]:
-            found.append(Lexeme(Soft(int(match["n"] or match["sp"] or 1)), start))
+            n = match["n"] or match["sp"] or "1"
+            if len(n) > MAX_DIGITS:
+                raise FormatError(f"{text[:20]}: no model reads so many soft tokens", template, start)
+            found.append(Lexeme(Soft(int(n)), start))
         elif kind == "tag":
             found.append(Lexeme(text, start))
         elif kind == "almost":
@@ -316,12 +325,10 @@ def quote(text: str, before_tag: bool) -> str:
 
     def quoted(found: re.Match) -> str:
         slashes, sign = found.groups()
-        lexeme = LEXEME.match(text, found.start(2))
-        is_tag = lexeme and (lexeme["soft"] or lexeme["tag"] or lexeme["almost"])
-        return slashes * 2 + ("\\" if is_tag else "") + sign
+        return slashes * 2 + ("\\" if TAG.match(text, found.start(2)) else "") + sign
 
     text = re.sub(r"(\\*)(<)", quoted, text)
-    return re.sub(r"(\\+)$", r"\1\1", text) if before_tag else text
+    return re.sub(r"(\\+)\Z", r"\1\1", text) if before_tag else text
 
 
 def flat(parts: Sequence[Part]) -> Iterator[Text | Field | Soft]:

@@ -75,10 +75,20 @@ def first_soft_column(input_ids: Tensor, n_words: int) -> int:
     return int(columns[0]) if len(columns) else 0
 
 
+def frozen_columns(model: PreTrainedModel, batch: dict[str, Tensor]) -> int:
+    """Return how many columns may be read apart: nothing before them is trained, nor predicts a target."""
+    first = first_soft_column(batch["input_ids"], model.get_input_embeddings().num_embeddings)
+    if first < MIN_FROZEN or any(parameter.requires_grad for parameter in model.parameters()):
+        return 0
+    if any(m.training and getattr(m, "gradient_checkpointing", False) for m in model.modules()):
+        return 0  # it allows no cache
+    targets = (batch["labels"] != -100).any(0).nonzero()  # of rows that have no soft token
+    return min(first, int(targets[0]) - 1) if len(targets) else first
+
+
 def language_model_loss(model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
     """Return the mean negative log-probability of the target tokens of a batch, in nats."""
-    first = first_soft_column(batch["input_ids"], model.get_input_embeddings().num_embeddings)
-    logits, targets = target_logits(model, **batch, first_soft=first)
+    logits, targets = target_logits(model, **batch, first_soft=frozen_columns(model, batch))
     return F.cross_entropy(logits, targets)
 
 
@@ -90,8 +100,7 @@ def label_word_loss(model: PreTrainedModel, batch: dict[str, Tensor], n_labels: 
         batch: every example `n_labels` times in a row, with one label's words each, the right one first.
         n_labels: how many there are.
     """
-    first = first_soft_column(batch["input_ids"], model.get_input_embeddings().num_embeddings)
-    logits, targets = target_logits(model, **batch, first_soft=first)
+    logits, targets = target_logits(model, **batch, first_soft=frozen_columns(model, batch))
     each = -F.cross_entropy(logits, targets, reduction="none")
     row = (batch["labels"][:, 1:] != -100).nonzero()[:, 0].to(each.device)
     scores = each.new_zeros(len(batch["labels"])).index_add(0, row, each).view(-1, n_labels)

@@ -122,7 +122,8 @@ def attach(model: PreTrainedModel, *prompts: Prompt) -> None:
         *prompts: of its embedding's width; they stay in float32 whatever the model is in.
 
     Raises:
-        ValueError: a model that already has prompts, or a prompt of another width.
+        ValueError: a model that already has prompts, or a prompt of another width; later, when the model
+            reads, a vocabulary that has been resized meanwhile.
     """
     words = model.get_input_embeddings()
     if hasattr(words.forward, "prompts"):
@@ -138,6 +139,11 @@ def attach(model: PreTrainedModel, *prompts: Prompt) -> None:
     look_up = words.forward
 
     def forward(ids: Tensor) -> Tensor:
+        if words.num_embeddings != n_words:
+            raise ValueError(
+                f"The vocabulary had {n_words} words when the prompt was attached, and now has "
+                f"{words.num_embeddings}: detach the prompt, attach it again, and encode anew."
+            )
         is_soft = ids >= n_words
         if not torch.compiler.is_compiling() and not is_soft.any():
             return look_up(ids)  # all but the first step of generation

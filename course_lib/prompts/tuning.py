@@ -144,9 +144,12 @@ def tune(
         The losses; `trained` itself has changed.
 
     Raises:
-        ValueError: no examples, an unknown argument, a damaged checkpoint, or a loss that is no number.
+        ValueError: no examples, an unknown argument, no folder to resume from, a damaged checkpoint, or a
+            loss that is no number.
     """
     if folder is None:
+        if resume:
+            raise ValueError("A run is resumed from the folder of its checkpoints: name it.")
         with tempfile.TemporaryDirectory() as folder:
             options = {"pad_id": pad_id, "n_labels": n_labels, "patience": patience, "callbacks": callbacks}
             return tune(trained, model, train, validation, folder, **options, **arguments)
