@@ -5,39 +5,15 @@ import shutil
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+from transformers import AutoModelForCausalLM, set_seed
 
 from course_lib.models import load_lm
 from course_lib.prompts import Prompt, attach, attached, detach, generate, new_prompt
 from course_lib.prompts.format import PromptFormat
 from course_lib.prompts.loss import collate
 from course_lib.prompts.providers import TensorProvider
+from tests.architectures import SHAPES, random_model
 
-SHAPES = {
-    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128},
-    "llama": {
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-    },
-    "gpt_neox": {
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "max_position_embeddings": 128,
-    },
-    "xglm": {
-        "d_model": 32,
-        "ffn_dim": 64,
-        "num_layers": 2,
-        "attention_heads": 4,
-        "max_position_embeddings": 128,
-        "dropout": 0.0,
-    },
-}
 TEMPLATE = "<P*2>{text}<P>, <P>"
 ROWS = [{"text": "Мама мыла раму"}, {"text": "Да"}, {"text": "Кот спит на тёплой печке и видит сны"}]
 
@@ -49,10 +25,7 @@ def tokenizer():
 
 @pytest.fixture(params=SHAPES)
 def model(request):
-    set_seed(0)
-    special = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
-    config = AutoConfig.for_model(request.param, vocab_size=4096, **SHAPES[request.param], **special)
-    return AutoModelForCausalLM.from_config(config).eval()
+    return random_model(request.param)
 
 
 @pytest.fixture
@@ -302,8 +275,7 @@ def test_initial_text(gpt2, tokenizer):
 
 
 def test_xglm_words_are_scaled_before_a_prompt_begins_as_them(tokenizer):
-    config = AutoConfig.for_model("xglm", vocab_size=4096, **SHAPES["xglm"])
-    model = AutoModelForCausalLM.from_config(config).eval()
+    model = random_model("xglm")
     [i] = tokenizer("Да")["input_ids"][:1]
     prompt = new_prompt(f"<P>{tokenizer.decode([i])}</P>", model, tokenizer)
     with torch.no_grad():

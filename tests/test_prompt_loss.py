@@ -3,14 +3,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from test_prompt import SHAPES
-from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+from transformers import set_seed
 
 from course_lib.models import load_lm
 from course_lib.prompts import attached, choice_scores, loss, new_prompt
 from course_lib.prompts.loss import collate, label_word_loss, language_model_loss
 from course_lib.prompts.tasks import FORMATS, answers, choices, examples, fields, target
 from course_lib.tasks import RUSSIAN_SUPER_GLUE, TASKS, load_task
+from tests.architectures import SHAPES, random_model
 
 ROWS = [{"text": "Мама мыла раму"}, {"text": "Да"}, {"text": "Кот спит на тёплой печке"}]
 TARGETS = [" весело", " грустно", " никак"]
@@ -62,10 +62,7 @@ def test_loss_and_gradient_to_the_last_digits(template):
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_beginning_read_apart_changes_nothing(name, lm):
     tokenizer = lm[1]
-    set_seed(0)
-    special = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
-    config = AutoConfig.for_model(name, vocab_size=4096, **SHAPES[name], **special)
-    model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    model = random_model(name).requires_grad_(False)
     prompt = new_prompt(BEGINNING + "{text}<P*3>{text}<P>", model, tokenizer)
     with attached(model, prompt):
         batch = batch_of(prompt, tokenizer)
