@@ -14,11 +14,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from course_lib.prompts.methods import Method
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (1, 2, 3)
@@ -59,6 +62,10 @@ def grid(**values: Iterable[Any]) -> Iterator[Run]:
             yield run
 
 
+SIZES = ("tiny-0.5m", "tiny-2m", "tiny")
+TRAINED = ("terra", "rcb", "parus", "russe", "rwsd", "danetqa", "rucos", "muserc")
+WRITTEN = ("detox", "qa", "titles", "summaries", "proverbs", "jokes")
+N_WRITTEN = 100  # texts a run
 RIVALS = (
     "prompt, tensor",
     "prompt, lstm",
@@ -98,6 +105,32 @@ STUDIES: dict[str, list[Run]] = {
             over_labels=[True],
         ),
     ],
+    # lecture 5: Russian SuperGLUE; a seed is whole before the next begins
+    "russian_super_glue": [
+        *grid(
+            seed=SEEDS,
+            method=["zero-shot", "prompt, tensor", "fine-tuning"],
+            backbone=SIZES,
+            task=TRAINED,
+            steps=[80],
+        ),
+    ],
+    # lecture 5: how many soft tokens
+    "soft_tokens": [
+        *grid(
+            seed=SEEDS,
+            task=["tweets"],
+            backbone=["tiny"],
+            method=["prompt, tensor"],
+            template=[f"<P*{n}>{{text}}" for n in (1, 3, 10, 30, 100)],
+        ),
+    ],
+    # lecture 6: tasks whose answer is a text
+    "text2text": [
+        *grid(
+            seed=SEEDS, method=["zero-shot", "prompt, tensor", "fine-tuning"], backbone=["tiny"], task=WRITTEN
+        ),
+    ],
 }
 
 
@@ -112,8 +145,8 @@ def carry_out(run: Run) -> dict[str, Any]:
     """Train and judge one run.
 
     Returns:
-        `metrics` and `hits` (a 0 or 1 for each example) on the test split; the best step and the held-out
-        losses; the numbers trained and to be kept for the task; seconds of training.
+        What `judged` or `written` return, for LiDiRus too where the task was TERRa; the best step and the
+        held-out losses; the numbers trained and to be kept for the task; seconds of training.
 
     Raises:
         ValueError: as what it calls.
@@ -123,7 +156,6 @@ def carry_out(run: Run) -> dict[str, Any]:
     from course_lib.models import load_lm
     from course_lib.prompts.methods import prepare
     from course_lib.tasks import load_task
-    from course_lib.tasks.metrics import evaluate
 
     task = load_task(run.task)
     model, tokenizer = load_lm(run.backbone)
@@ -140,21 +172,82 @@ def carry_out(run: Run) -> dict[str, Any]:
         options |= {"folder": folder, "save_only_model": True, "over_labels": run.over_labels}
         history = method.tune(train, task.data["validation"].to_list(), **options)
     seconds = time.perf_counter() - start
-    rows = task.data["test"].to_list()
-    answers = method.answers(rows)
-    true = [row["answers"] if task.name == "rucos" else [row["label"]] for row in rows]
-    hits = "".join(str(int(a in t)) for a, t in zip(answers, true, strict=True))
-    found = {
-        "metrics": {name: round(value, 4) for name, value in evaluate(task, answers, "test").items()},
-        "hits": hits,
+    found = (written(method, run.seed) if run.task in WRITTEN else judged(method)) | {
         "n_trained": method.n_trained,
         "n_served": method.n_served,
         "best_step": history and history.best_step,
         "held_out": history and [round(loss, 4) for loss in history.eval_losses],
         "seconds": round(seconds, 1),
     }
+    if run.task == "terra":  # deck: LiDiRus has no examples to train on
+        found["lidirus"] = judged(replace(method, task=load_task("lidirus")))
     method.close()
     return found
+
+
+def judged(method: Method) -> dict[str, Any]:
+    """Let a method choose.
+
+    Returns:
+        `metrics` on the test split of its task, and `hits`, a 0 or 1 for each example.
+    """
+    from course_lib.tasks.metrics import evaluate
+
+    rows = method.task.data["test"].to_list()
+    answers = method.answers(rows)
+    true = [row["answers"] if method.task.name == "rucos" else [row["label"]] for row in rows]
+    return {
+        "metrics": {name: round(value, 4) for name, value in evaluate(method.task, answers, "test").items()},
+        "hits": "".join(str(int(a in t)) for a, t in zip(answers, true, strict=True)),
+    }
+
+
+def written(method: Method, seed: int) -> dict[str, Any]:
+    """Let a method write, and measure the texts in all ways that fit the task.
+
+    Where the answer follows from the example, up to `N_WRITTEN` test examples are answered with the likeliest
+    words. Proverbs and jokes have no right answer: they are sampled, and how likely the unseen ones are tells
+    how well the method knows the kind.
+
+    Returns:
+        `metrics`, means; `values`, measure → a value a text, where it has one; `texts`, of the first seed.
+    """
+    import numpy as np
+
+    from course_lib.prompts.tasks import BEGUN
+    from course_lib.tasks.text_metrics import (
+        against_references,
+        copied,
+        detoxified,
+        distinct,
+        style_classifier,
+    )
+
+    task = method.task
+    test = task.data["test"].to_list()
+    right = [task.answer(row).strip() for row in test]
+    bits = [-scores[0] / np.log(2) for scores in method.scores(test)]
+    values = {"bits_per_byte": np.array(bits) / [len(task.answer(row).encode()) for row in test]}
+    metrics = {}
+    if task.name in BEGUN:
+        sampling = {"do_sample": True, "top_p": 0.9, "temperature": 0.8, "seed": seed}
+        end = "\n" if task.name == "proverbs" else "\n\n"  # a joke may have lines
+        texts = [text.strip().split(end)[0] for text in method.write(test[:1] * N_WRITTEN, 64, **sampling)]
+        values["copied"] = copied(texts, [task.answer(row) for row in task.data["train"]])
+        metrics["distinct"] = distinct(texts)
+    else:
+        some = test[:N_WRITTEN]
+        texts = [text.strip().split("\n")[0] for text in method.write(some, 64)]
+        values |= against_references(texts, right[: len(some)])
+    if task.name == "detox":
+        polite = detoxified(style_classifier(task), [row["toxic"] for row in some], texts)
+        values |= {"style": polite.style, "content": polite.content, "joint": polite.joint}
+    metrics |= {name: each.mean() for name, each in values.items()}
+    return {
+        "metrics": {name: round(float(value), 4) for name, value in metrics.items()},
+        "values": {name: [round(float(value), 3) for value in each] for name, each in values.items()},
+        **({"texts": texts} if seed == SEEDS[0] else {}),
+    }
 
 
 def load(name: str) -> list[tuple[Run, dict[str, Any]]]:

@@ -12,7 +12,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from course_lib.prompts.encoding import value
-from course_lib.prompts.format import PromptFormat, Shots
+from course_lib.prompts.format import PromptFormat
+from course_lib.prompts.syntax import Shots
 from course_lib.prompts.tasks import FORMATS, fields
 
 if TYPE_CHECKING:

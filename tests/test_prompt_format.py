@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tokenizers.processors import TemplateProcessing
 
 from course_lib.models import load_lm
-from course_lib.prompts.format import Field, FormatError, PromptFormat, Shots, Soft, Text, tidy
+from course_lib.prompts.format import PromptFormat
+from course_lib.prompts.syntax import Field, FormatError, Shots, Soft, Text, tidy
 
 WORDS = st.text(st.sampled_from("аб\\<>/PРSpn*:{}|\n 1é😀"), max_size=8) | st.sampled_from(
     ["<P>", "</P>", "<P*3>", "<SP:3>", "<|P|>", "<shots>", "\\<P>", "<p>", "<P* 3>"]

@@ -87,6 +87,22 @@ def test_plain_reading_scores_as_scoring_does(lm):
         assert a == pytest.approx(b, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_writes_and_a_batch_changes_nothing(lm, name):
+    task = load_task("detox")
+    rows = task.data["validation"].to_list()[:3]
+    set_seed(1)
+    method = prepare(name, task, *lm)
+    texts = method.write(rows, 8)
+    assert texts == method.write(rows, 8, batch_size=1) and len(texts) == 3
+    method.close()
+    if name in ("zero-shot", "lora", "fine-tuning"):  # untrained: the model itself, by the library's own way
+        asked = lm[1](task.prompt(rows[0]), return_tensors="pt")
+        ids = lm[0].generate(**asked, max_new_tokens=8, do_sample=False, pad_token_id=lm[1].pad_token_id)
+        written = lm[1].decode(ids[0, asked["input_ids"].shape[1] :], skip_special_tokens=True)
+        assert texts[0] == written
+
+
 def peft_batch(tokenizer):
     form = PromptFormat.parse("{text}")
     encoded = [encode(form, tokenizer, {"text": text}, 4096, target) for text, target in TEXTS]

@@ -43,6 +43,26 @@ def test_a_study_that_was_stopped_goes_on(tmp_path, monkeypatch):
     assert found[runs[1]]["n_trained"] == 0 and found[runs[1]]["date"]
 
 
+def test_lidirus_is_answered_by_what_terra_trained():
+    found = carry_out(Run("terra", "tiny-0.5m", "prompt, tensor", n_train=16, steps=5))
+    lidirus = load_task("lidirus")
+    assert len(found["lidirus"]["hits"]) == len(lidirus.data["test"])
+    assert set(found["lidirus"]["metrics"]) == {"matthews", "majority_share"}
+
+
+@pytest.mark.parametrize("task", ["detox", "proverbs"])
+def test_what_is_written_is_measured_text_by_text(task):
+    run = Run(task, "tiny-0.5m", "prompt, tensor", n_train=16, seed=1, steps=5)
+    first, again = carry_out(run), carry_out(run)
+    assert {**first, "seconds": 0} == {**again, "seconds": 0}
+    assert len(first["texts"]) == study.N_WRITTEN
+    measures = {"detox": {"style", "content", "joint", "chrf"}, "proverbs": {"copied"}}[task]
+    assert all(len(first["values"][name]) == study.N_WRITTEN for name in measures)
+    assert len(first["values"]["bits_per_byte"]) == len(load_task(task).data["test"])
+    for name, values in first["values"].items():
+        assert first["metrics"][name] == pytest.approx(np.mean(values), abs=1e-3)
+
+
 def test_what_is_stored_belongs_to_its_study():
     for path in study.RESULTS.glob("*.json"):
         stored = json.loads(path.read_text(encoding="utf-8"))

@@ -65,21 +65,24 @@ def test_it_stops_early(setting):
     assert history.eval_steps == [2, 4, 6]
 
 
+@pytest.mark.parametrize("sampling", ["group_by_length", "random"])
 @pytest.mark.parametrize("provider", ["tensor", "lstm"])
-def test_a_killed_run_goes_on_to_the_same_result(tmp_path, provider):
+@pytest.mark.parametrize("killed_at", [3, 7], ids=["first epoch", "second epoch"])
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path, killed_at, provider, sampling):
     results = []
     for kill in (False, True):
         model, tokenizer = load_lm("tiny-0.5m")
         set_seed(0)
         prompt = new_prompt("<P*4>{text}<P>", model, tokenizer, provider)
-        options = OPTIONS | {"max_steps": 8, "eval_steps": 2, "learning_rate": 0.01}
+        options = OPTIONS | {"max_steps": 10, "eval_steps": 2, "learning_rate": 0.01}
+        options |= {"train_sampling_strategy": sampling}
         folder = tmp_path / str(kill)
         with attached(model, prompt):
-            encoded = [prompt.encode(tokenizer, row, " Да") for row in TRAIN]
+            encoded = [prompt.encode(tokenizer, row, " Да") for row in TRAIN[:16]]  # four steps an epoch
             train = [(one.ids, one.labels) for one in encoded]
             if kill:
                 with pytest.raises(KeyboardInterrupt):
-                    tune(prompt, model, train, train[:4], folder, callbacks=[Kill(5)], **options)
+                    tune(prompt, model, train, train[:4], folder, callbacks=[Kill(killed_at)], **options)
                 set_seed(7)
                 fresh = new_prompt("<P*4>{text}<P>", model, tokenizer, provider)  # of a new process
                 prompt.load_state_dict(fresh.state_dict())

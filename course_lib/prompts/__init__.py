@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    **dict.fromkeys(("FormatError", "PromptFormat"), "format"),
+    "FormatError": "syntax",
+    "PromptFormat": "format",
     **dict.fromkeys(("EncodedPrompt", "encode"), "encoding"),
     **dict.fromkeys(("LSTMProvider", "MLPProvider", "PromptProvider", "TensorProvider"), "providers"),
     **dict.fromkeys(("Prompt", "attach", "attached", "detach", "new_prompt"), "prompt"),

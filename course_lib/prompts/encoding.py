@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from course_lib.prompts.format import Field, PromptFormat, Shots, Soft, Text
+from course_lib.prompts.format import PromptFormat
+from course_lib.prompts.syntax import Field, Shots, Soft, Text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

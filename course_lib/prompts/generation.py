@@ -30,13 +30,13 @@ def generate(
 ) -> list[str]:
     """Write on after the prompt of each row.
 
-    The model is given embeddings, not ids: so whatever looks at what was written before, such as a repetition
-    penalty, sees the new text alone, and no id that the vocabulary does not have.
+    With soft tokens the model is given embeddings, not ids: so whatever looks at what was written before, as
+    a repetition penalty does, sees the new text alone, and no id that the vocabulary does not have.
 
     Args:
         model: with the prompt attached.
         tokenizer: its tokenizer.
-        prompt: the prompt.
+        prompt: the prompt, or what encodes a format without soft tokens.
         rows: what its fields hold.
         max_new_tokens: at most so many tokens each.
         batch_size: rows at once.
@@ -55,6 +55,7 @@ def generate(
         settings["tokenizer"] = tokenizer
     limits = {"max_tokens": max_tokens, "truncate": truncate}
     encoded = [prompt.encode(tokenizer, row, **limits).ids for row in rows]
+    soft = any(i >= prompt.first_id for ids in encoded for i in ids)  # PEFT's models generate from ids alone
     order = sorted(range(len(rows)), key=lambda i: len(encoded[i]))
     texts = [""] * len(rows)
     with torch.inference_mode(), quiet():  # a text that has ended goes on as padding, of which it would warn
@@ -63,10 +64,11 @@ def generate(
             inputs = tokenizer.pad(
                 {"input_ids": [encoded[i] for i in some]}, padding_side="left", return_tensors="pt"
             ).to(model.device)
-            embedded = model.get_input_embeddings()(inputs["input_ids"])
-            ids = model.generate(
-                inputs_embeds=embedded, attention_mask=inputs["attention_mask"], **settings | options
-            )
+            if soft:
+                inputs["inputs_embeds"] = model.get_input_embeddings()(inputs.pop("input_ids"))
+            ids = model.generate(**inputs, **settings | options)
+            if not soft:
+                ids = ids[:, inputs["input_ids"].shape[1] :]
             for i, text in zip(some, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True):
                 texts[i] = text
     return texts

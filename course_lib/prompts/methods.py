@@ -22,6 +22,7 @@ from torch import nn
 from course_lib.prompts import tasks
 from course_lib.prompts.encoding import EncodedPrompt, encode
 from course_lib.prompts.format import PromptFormat
+from course_lib.prompts.generation import generate
 from course_lib.prompts.loss import collate, target_logits
 from course_lib.prompts.prompt import Prompt, attach, detach, new_prompt
 from course_lib.prompts.tuning import Example, History, tune
@@ -146,6 +147,12 @@ class Method:
         if self.task.name == "rucos":
             return [row["entities"][int(each.argmax())] for row, each in zip(rows, scores, strict=True)]
         return [int(each.argmax()) for each in scores]
+
+    def write(self, rows: Sequence[Mapping[str, Any]], max_new_tokens: int = 48, **options: Any) -> list[str]:
+        """Write the answer to each row (see `generation.generate`)."""
+        shown = [tasks.fields(self.task, row) for row in rows]
+        limits = {"max_tokens": self.max_tokens, "truncate": tasks.truncated(self.task, self.prompt)}
+        return generate(self.reader, self.tokenizer, self.prompt, shown, max_new_tokens, **limits, **options)
 
     @torch.inference_mode()
     def scores(self, rows: Sequence[Mapping[str, Any]], batch_size: int = 32) -> list[np.ndarray]:

@@ -34,15 +34,18 @@ FORMATS: dict[str, str] = {
     "danetqa": "<SP:3>{passage}<SP:3>{question}<SP:3>",
     "rucos": "<SP:3>{passage}<SP:3>",
     "tweets": "<P>Весёлый или грустный твит: </P>{text}",
-    "detox": "<SP:10>{toxic}<SP:10>",
-    "titles": "<SP:10>{text}<SP:10>",
-    "summaries": "<SP:10>{text}<SP:10>",
-    "qa": "<SP:10>{context}<SP:10>{question}<SP:10>",
-    "proverbs": "<SP:10>",
-    "jokes": "<SP:10>",
+    # text2text: soft tokens that begin as the task's own words, with ten more in front
+    "detox": "<SP:10><P>Грубо: </P>{toxic}<P>\nВежливо:</P>",
+    "titles": "<SP:10><P>Новость: </P>{text}<P>\nЗаголовок:</P>",
+    "summaries": "<SP:10>{text}<P>\nКратко:</P>",
+    "qa": "<SP:10>{context}<P>\nВопрос: </P>{question}<P>\nОтвет:</P>",
+    "proverbs": "<SP:10><P>Пословица:</P>{start}",
+    "jokes": "<SP:10><P>Анекдот</P>{start}",
 }
 # the deck's smileys; in the task's own wording, which the deck has too, the label comes first
 LABEL_WORDS = {"tweets": (" (((", " )))")}
+# deck: a proverb may be given its first words; in training it is not
+BEGUN = ("proverbs", "jokes")
 TRUNCATED = {
     "muserc": "paragraph",
     "danetqa": "passage",
@@ -63,6 +66,8 @@ def fields(task: Task, row: Mapping[str, Any]) -> dict[str, Any]:
     shown = task.shown(row)
     if task.name == "tweets":  # a smiley takes the place of the full stop
         shown["text"] = shown["text"].rstrip(".")
+    if task.name in BEGUN:
+        shown["start"] = ""
     return shown | {name: shown[column] for name, column in RENAMED.get(task.name, {}).items()}
 
 

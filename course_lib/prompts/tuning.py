@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from course_lib.checkpointing import WholeCheckpoints, last_checkpoint
 from course_lib.prompts.loss import collate, label_word_loss, language_model_loss
@@ -75,6 +77,28 @@ class Tuned(nn.Module):
         gone = {name for name, p in parameters.items() if not p.requires_grad or name not in once}
         state = super().state_dict(*args, **options)
         return {name: tensor for name, tensor in state.items() if name not in gone}
+
+
+class GroupedByLength(LengthGroupedSampler):
+    """The library's sampler, whose order follows from the seed and the epoch: a resumed run goes on in it."""
+
+    def __init__(self, *args: Any, seed: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.seed = seed
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer before each epoch."""
+        self.generator = torch.Generator().manual_seed(1000 * self.seed + epoch)
+
+
+class Tuner(WholeCheckpoints):
+    """A Trainer whose batches are of like lengths, and the same after a kill."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return GroupedByLength(batch, train_dataset or self.train_dataset, seed=self.args.seed)
 
 
 class StopAtNaN(TrainerCallback):
@@ -170,7 +194,7 @@ def tune(
     for parameter in trained.parameters():
         parameter.requires_grad_(frozen.get(parameter, True))
     no_number = StopAtNaN()
-    trainer = WholeCheckpoints(
+    trainer = Tuner(
         Tuned(trained, model, n_labels),
         TrainingArguments(output_dir=str(folder), **settings),
         data_collator=lambda items: collate([row for item in items for row in item["rows"]], pad_id),
@@ -198,7 +222,7 @@ def items(rows: Sequence[Example], n: int) -> list[dict[str, Any]]:
     return [{"input_ids": max((ids for ids, _ in rows), key=len), "rows": rows} for rows in groups]
 
 
-def history(trainer: WholeCheckpoints, seconds: float) -> History:
+def history(trainer: Tuner, seconds: float) -> History:
     """Return what a trainer has logged."""
     logs = trainer.state.log_history
     train = [(log["step"], log["loss"]) for log in logs if "loss" in log]
