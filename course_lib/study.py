@@ -66,6 +66,12 @@ SIZES = ("tiny-0.5m", "tiny-2m", "tiny")
 TRAINED = ("terra", "rcb", "parus", "russe", "rwsd", "danetqa", "rucos", "muserc")
 WRITTEN = ("detox", "qa", "titles", "summaries", "proverbs", "jokes")
 N_WRITTEN = 100  # texts a run
+COMPARED = (
+    "bits_per_byte",
+    "joint",
+    "rougeL",
+    "token_f1",
+)  # measures that methods are compared by, text by text
 RIVALS = (
     "prompt, tensor",
     "prompt, lstm",
@@ -210,7 +216,7 @@ def written(method: Method, seed: int) -> dict[str, Any]:
     how well the method knows the kind.
 
     Returns:
-        `metrics`, means; `values`, measure → a value a text, where it has one; `texts`, of the first seed.
+        `metrics`, means; `values`, for the measures of `COMPARED` a value a text; `texts`, of the first seed.
     """
     import numpy as np
 
@@ -245,7 +251,9 @@ def written(method: Method, seed: int) -> dict[str, Any]:
     metrics |= {name: each.mean() for name, each in values.items()}
     return {
         "metrics": {name: round(float(value), 4) for name, value in metrics.items()},
-        "values": {name: [round(float(value), 3) for value in each] for name, each in values.items()},
+        "values": {
+            name: [round(float(value), 3) for value in values[name]] for name in COMPARED if name in values
+        },
         **({"texts": texts} if seed == SEEDS[0] else {}),
     }
 

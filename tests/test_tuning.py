@@ -149,6 +149,14 @@ def test_an_evaluation_that_is_no_number_is_never_the_best(setting):
         )
 
 
+def test_a_folder_of_another_run_is_refused(setting):
+    model, prompt, train, folder = setting
+    options = OPTIONS | {"max_steps": 2, "eval_steps": 2}
+    tune(prompt, model, train, train[:4], folder, **options)
+    with pytest.raises(ValueError, match="holds another run's checkpoints: resume it, or name a new folder"):
+        tune(prompt, model, train, train[:4], folder, **options)
+
+
 def test_resuming_where_nothing_is_starts_at_the_beginning(setting):
     model, prompt, train, folder = setting
     history = tune(prompt, model, train, train[:4], folder / "new", max_steps=2, resume=True, **OPTIONS)

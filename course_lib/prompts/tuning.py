@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_utils import get_last_checkpoint
 
 from course_lib.checkpointing import WholeCheckpoints, last_checkpoint
 from course_lib.prompts.loss import collate, label_word_loss, language_model_loss
@@ -168,8 +169,8 @@ def tune(
         The losses; `trained` itself has changed.
 
     Raises:
-        ValueError: no examples, an unknown argument, no folder to resume from, a damaged checkpoint, or a
-            loss that is no number.
+        ValueError: no examples, an unknown argument, no folder to resume from, a folder of another run, a
+            damaged checkpoint, or a loss that is no number.
     """
     if folder is None:
         if resume:
@@ -177,6 +178,8 @@ def tune(
         with tempfile.TemporaryDirectory() as folder:
             options = {"pad_id": pad_id, "n_labels": n_labels, "patience": patience, "callbacks": callbacks}
             return tune(trained, model, train, validation, folder, **options, **arguments)
+    if not resume and Path(folder).is_dir() and get_last_checkpoint(str(folder)):
+        raise ValueError(f"'{folder}' holds another run's checkpoints: resume it, or name a new folder.")
     if not len(train):
         raise ValueError("There are no examples to train on.")
     unknown = set(arguments) - {known.name for known in fields(TrainingArguments)}
