@@ -151,8 +151,10 @@ class Method:
     def write(self, rows: Sequence[Mapping[str, Any]], max_new_tokens: int = 48, **options: Any) -> list[str]:
         """Write the answer to each row (see `generation.generate`)."""
         shown = [tasks.fields(self.task, row) for row in rows]
-        limits = {"max_tokens": self.max_tokens, "truncate": tasks.truncated(self.task, self.prompt)}
-        return generate(self.reader, self.tokenizer, self.prompt, shown, max_new_tokens, **limits, **options)
+        options |= {"max_tokens": self.max_tokens, "truncate": tasks.truncated(self.task, self.prompt)}
+        with warnings.catch_warnings():  # PEFT counts positions by itself, and says so
+            warnings.filterwarnings("ignore", "Position ids are not supported")
+            return generate(self.reader, self.tokenizer, self.prompt, shown, max_new_tokens, **options)
 
     @torch.inference_mode()
     def scores(self, rows: Sequence[Mapping[str, Any]], batch_size: int = 32) -> list[np.ndarray]:
