@@ -152,7 +152,9 @@ class Method:
         """Write the answer to each row (see `generation.generate`)."""
         shown = [tasks.fields(self.task, row) for row in rows]
         options |= {"max_tokens": self.max_tokens, "truncate": tasks.truncated(self.task, self.prompt)}
-        with warnings.catch_warnings():  # PEFT counts positions by itself, and says so
+        if self.name in ("prompt tuning", "p-tuning"):
+            options["batch_size"] = 1  # PEFT drops the positions, and would read a padded row shifted
+        with warnings.catch_warnings():  # it says so at every step
             warnings.filterwarnings("ignore", "Position ids are not supported")
             return generate(self.reader, self.tokenizer, self.prompt, shown, max_new_tokens, **options)
 
