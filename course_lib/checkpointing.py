@@ -54,6 +54,11 @@ class WholeCheckpoints(Trainer):
             rotate_checkpoints(str(folder), self.args.save_total_limit, best, use_mtime=True)
 
 
+def newest_checkpoint(folder: str | Path) -> str | None:
+    """Return the newest checkpoint of a run, whole or not; None where there is none, or no folder."""
+    return get_last_checkpoint(str(folder)) if Path(folder).is_dir() else None
+
+
 def last_checkpoint(folder: str | Path) -> str | None:
     """Return the newest checkpoint of a run that is whole, or None.
 
@@ -66,7 +71,7 @@ def last_checkpoint(folder: str | Path) -> str | None:
     Raises:
         ValueError: if the newest checkpoint is damaged; it names the file and what to do.
     """
-    newest = get_last_checkpoint(str(folder)) if Path(folder).is_dir() else None
+    newest = newest_checkpoint(folder)
     if newest is None:
         return None
     for name in CHECKPOINT_FILES:

@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from course_lib.models import OWN, PROFILES, RUGPT3
 from course_lib.prompts.tasks import FORMATS, choices, fields, truncated
-from course_lib.tune_checks import check, earlier, is_free, quoted
+from course_lib.tune_checks import check, earlier, quoted
 
 if TYPE_CHECKING:
     from course_lib.prompts.methods import Method
@@ -72,7 +72,7 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
         rows["train"] = random.Random(config.seed).sample(rows["train"], config.train_examples)
     model, tokenizer = load_lm(config.backbone.name, dtype=config.backbone.dtype)
     room = getattr(model.config, "max_position_embeddings", None) or sys.maxsize
-    room -= NEW_TOKENS if is_free(task) else 0
+    room -= NEW_TOKENS if task.is_free else 0
     if (config.max_tokens or 0) > room:
         raise ValueError(f"max_tokens={config.max_tokens}: '{lm_name(model)}' has room for {room} here.")
     set_seed(config.seed)
@@ -87,7 +87,7 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
         **config.provider.settings,
     )
     for row in rows.get("test", ()):  # too long a one must not be found after the training
-        longest = None if is_free(task) else max(choices(task, row), key=len)
+        longest = None if task.is_free else max(choices(task, row), key=len)
         method.prompt.encode(tokenizer, fields(task, row), longest, end=False, **limits(method))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "log.json").unlink(missing_ok=True)  # of a run that is replaced
@@ -164,7 +164,7 @@ def judge(method: Method, rows: list[dict], split: str) -> tuple[list, dict[str,
     from course_lib.tasks.metrics import evaluate
 
     task = method.task
-    if is_free(task):
+    if task.is_free:
         shown = [fields(task, row) for row in rows]
         texts = generate(method.reader, method.tokenizer, method.prompt, shown, NEW_TOKENS, **limits(method))
         predictions: list[Any] = [text.strip() for text in texts]

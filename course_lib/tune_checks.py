@@ -51,7 +51,7 @@ def check(config: DictConfig, task: Task, rows: dict[str, list[dict]]) -> None:
     """
     if config.loss not in LOSSES:
         raise ValueError(f"loss='{config.loss}' must be one of {', '.join(LOSSES)}.")
-    if config.loss == "label_words" and is_free(task):
+    if config.loss == "label_words" and task.is_free:
         raise ValueError(f"{task.title} is answered by writing, so it has no label words.")
     for key in (*WHOLE, *WHOLE_OR_NULL):
         given = OmegaConf.select(config, key)
@@ -71,16 +71,11 @@ def check(config: DictConfig, task: Task, rows: dict[str, list[dict]]) -> None:
         raise ValueError(f"The format '{form}' has no soft token, nothing to train: put <P> into it.")
     if any(isinstance(part, Shots) for part in form.parts):
         raise ValueError("The format has <shots>, and a run no solved examples to put there: leave them out.")
-    secret = {"label", "answers", *(PromptFormat.parse(task.wordings[0]).fields if is_free(task) else ())}
+    secret = {"label", "answers", *(PromptFormat.parse(task.wordings[0]).fields if task.is_free else ())}
     for name in form.fields:
         value(fields(task, rows["train"][0]), name)
         if name in secret:
             raise ValueError(f"The format shows {{{name}}}, which is the answer: leave it out.")
-
-
-def is_free(task: Task) -> bool:
-    """Say whether a task is answered by writing, not by choosing."""
-    return task.labels is None and task.name != "rucos"
 
 
 def quoted(argument: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.tasks import TASKS, load_task
+from course_lib.tasks import RUSSIAN_SUPER_GLUE, TASKS, load_task
 from course_lib.tasks.metrics import (
     accuracy,
     evaluate,
@@ -20,6 +20,7 @@ from course_lib.tasks.metrics import (
     majority_share,
     matthews,
     normalised,
+    one_answer,
     token_f1,
     total_score,
 )
@@ -140,6 +141,19 @@ def test_one_answer_for_all_scores_the_majority_share():
     task = load_task("danetqa")
     scores = evaluate(task, np.ones(200, dtype=np.int64))
     assert scores == {"accuracy": 0.5, "majority_share": 0.5}
+
+
+@pytest.mark.parametrize("name", RUSSIAN_SUPER_GLUE)
+def test_one_answer_is_the_best_that_needs_no_reading(name):
+    task = load_task(name)
+    answers = one_answer(task, "test")
+    scores = evaluate(task, answers, "test")
+    if name == "rucos":
+        assert answers == [row["entities"][0] for row in task.data["test"]]
+    else:
+        assert len(set(answers)) == 1
+        others = [evaluate(task, [i] * len(answers), "test") for i in range(len(task.labels))]
+        assert all(sum(scores.values()) >= sum(other.values()) for other in others)
 
 
 def test_wrong_predictions_are_refused_in_one_sentence():

@@ -104,8 +104,7 @@ def examples(
     Returns:
         Ids and labels; a free text is followed by the end-of-text token, a choice is not.
     """
-    free = task.labels is None and task.name != "rucos"
-    options = {"end": free, "max_tokens": max_tokens, "truncate": truncated(task, prompt)}
+    options = {"end": task.is_free, "max_tokens": max_tokens, "truncate": truncated(task, prompt)}
     encoded = []
     for row in rows:
         right = target(task, row)
@@ -132,7 +131,7 @@ def answers(
     Raises:
         ValueError: a task that leaves nothing to choose.
     """
-    if task.labels is None and task.name != "rucos":
+    if task.is_free:
         raise ValueError(f"{task.title} is answered by writing: generate after its prompt.")
     shown = [fields(task, row) for row in rows]
     texts = [choices(task, row) for row in rows]

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor, nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
-from transformers.trainer_utils import get_last_checkpoint
 
-from course_lib.checkpointing import WholeCheckpoints, last_checkpoint
+from course_lib.checkpointing import WholeCheckpoints, last_checkpoint, newest_checkpoint
 from course_lib.prompts.loss import collate, label_word_loss, language_model_loss
 from course_lib.quiet import quiet
 
@@ -178,7 +177,7 @@ def tune(
         with tempfile.TemporaryDirectory() as folder:
             options = {"pad_id": pad_id, "n_labels": n_labels, "patience": patience, "callbacks": callbacks}
             return tune(trained, model, train, validation, folder, **options, **arguments)
-    if not resume and Path(folder).is_dir() and get_last_checkpoint(str(folder)):
+    if not resume and newest_checkpoint(folder):
         raise ValueError(f"'{folder}' holds another run's checkpoints: resume it, or name a new folder.")
     if not len(train):
         raise ValueError("There are no examples to train on.")

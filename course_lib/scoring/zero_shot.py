@@ -45,7 +45,7 @@ def solve(
     """
     check_rows(rows, "rows")
     value = norm_of(norm)
-    if task.labels is None and task.name != "rucos":
+    if task.is_free:
         raise ValueError(f"{task.title} is answered by writing: let the model continue its prompts.")
     choices = [task.completions(row) for row in rows]
     requests = [(task.prompt(row), text) for row, texts in zip(rows, choices, strict=True) for text in texts]

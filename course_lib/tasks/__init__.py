@@ -35,6 +35,11 @@ class Task(Spec):
     data: DatasetDict = field(repr=False)
     labels: tuple[str, ...] | None
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it is answered by writing, not by choosing."""
+        return self.labels is None and self.name != "rucos"
+
     def prompt(self, row: Mapping[str, Any]) -> str:
         """Return what a model reads before it answers; it never ends in a space.
 

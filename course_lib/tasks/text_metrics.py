@@ -31,10 +31,10 @@ class RussianWords:
 
 
 @cache
-def _rouge(kinds: tuple[str, ...]) -> Any:
+def _rouge(kind: str) -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(list(kinds), tokenizer=RussianWords())
+    return RougeScorer([kind], tokenizer=RussianWords())
 
 
 def rouge(texts: Sequence[str], references: Sequence[str], kind: str = "rougeL") -> np.ndarray:
@@ -48,7 +48,7 @@ def rouge(texts: Sequence[str], references: Sequence[str], kind: str = "rougeL")
     Returns:
         Shape (texts,).
     """
-    scorer = _rouge((kind,))
+    scorer = _rouge(kind)
     return np.array([scorer.score(r, t)[kind].fmeasure for t, r in zip(texts, references, strict=True)])
 
 
