@@ -16,7 +16,7 @@ from course_lib.tasks import RUSSIAN_SUPER_GLUE, TASKS, lm_eval, load_task
 from course_lib.tasks.metrics import MAJORITY, evaluate
 from course_lib.tasks.specs import SPECS
 
-CHOICES = (*RUSSIAN_SUPER_GLUE, "tweets")
+CHOICES = (*RUSSIAN_SUPER_GLUE, "tweets", "paraphrase")
 N_ROWS = 24
 THEIR_NAMES = {"accuracy": "acc", "matthews": "mcc", "macro_f1": "f1"}
 
@@ -40,7 +40,7 @@ def run(lm, manager, tasks, **options):
 
 @pytest.fixture(scope="module")
 def found(lm, manager):
-    return run(lm, manager, ["course_russian_super_glue", "course_tweets"])
+    return run(lm, manager, ["course_russian_super_glue", "course_tweets", "course_paraphrase"])
 
 
 def first_rows(name):

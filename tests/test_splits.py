@@ -35,6 +35,9 @@ COLUMNS = {
     "titles": "text title",
     "qa": "context question answer",
     "detox": "toxic polite",
+    "paraphrase": "sentence1 sentence2 label",
+    "facts": "question answer",
+    "translation": "ru en",
 }
 LABELS = {
     "lidirus": ["entailment", "not_entailment"],
@@ -42,6 +45,7 @@ LABELS = {
     "parus": ["choice1", "choice2"],
     "terra": ["entailment", "not_entailment"],
     "tweets": ["negative", "positive"],
+    "paraphrase": ["different", "same"],
 } | {name: ["False", "True"] for name in ("muserc", "russe", "rwsd", "danetqa")}
 # the columns that are sentences or texts: none may occur on another side (questions such as «Кто?» may)
 SENTENCES = {
@@ -61,6 +65,10 @@ SENTENCES = {
     "titles": ("text", "title"),
     "qa": ("context",),
     "detox": ("toxic", "polite"),
+    "paraphrase": ("sentence1", "sentence2"),
+    # these two ask what the pretraining text told: their splits share no question
+    "facts": (),
+    "translation": (),
 }
 
 
@@ -138,6 +146,12 @@ def test_same_seed_same_examples():
         again = splits._examples.__wrapped__(name, 0)
         assert again == splits._examples(name, 0)
         assert again["test"] != splits._examples(name, 1)["test"]
+
+
+@pytest.mark.parametrize(("name", "column"), [("facts", "question"), ("translation", "ru")])
+def test_what_is_asked_from_memory_is_asked_once(tasks, name, column):
+    train, validation, test = (set(dataset[column]) for dataset in tasks[name].values())
+    assert not (train & validation or train & test or validation & test)
 
 
 def test_unknown_task_names_the_nearest():

@@ -41,6 +41,9 @@ FORMATS: dict[str, str] = {
     "qa": "<SP:10>{context}<P>\nВопрос: </P>{question}<P>\nОтвет:</P>",
     "proverbs": "<SP:10><P>Пословица:</P>{start}",
     "jokes": "<SP:10><P>Анекдот</P>{start}",
+    "paraphrase": "<SP:3>{sentence1}<SP:3>{sentence2}<SP:3>",
+    "facts": "<SP:10><P>Вопрос: </P>{question}<P>\nОтвет:</P>",
+    "translation": "<SP:10>{ru}<P> =></P>",
 }
 # the deck's smileys; in the task's own wording, which the deck has too, the label comes first
 LABEL_WORDS = {"tweets": (" (((", " )))")}

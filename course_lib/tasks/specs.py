@@ -168,6 +168,22 @@ SPECS: dict[str, Spec] = {
         ("text",),
         HubSet("igorktech/anekdots"),  # not moderated: rude ones are among them
     ),
+    # for instruction tuning; FLAN's and T0's sets of these kinds are not Russian
+    "paraphrase": Spec(
+        "Paraphrase",
+        "{sentence1}\n{sentence2}\nОдно ли и то же сказано?",
+        NO_YES,
+        ("accuracy",),
+        ("sentence1", "sentence2"),
+    ),
+    "facts": Spec(
+        "Closed-book QA",
+        "Вопрос: {question}\nОтвет:",
+        (" {answer}",),
+        ("token_f1", "exact_match"),
+        ("question", "answer"),
+    ),
+    "translation": Spec("Translation", "{ru} =>", (" {en}",), ("exact_match",), ("ru", "en")),
 }
 
 TASKS: tuple[str, ...] = tuple(SPECS)

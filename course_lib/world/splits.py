@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from course_lib.world import choices, inference, reading, shorts
+from course_lib.world import choices, inference, knowledge, reading, shorts
 from course_lib.world.sides import PARTS, Record, Side, side
 
 if TYPE_CHECKING:
@@ -121,6 +121,11 @@ TASKS: dict[str, Labelled] = {
     "titles": Labelled(shorts.titles, columns("text", "title"), (600, 150, 300)),
     "qa": Labelled(shorts.qa, columns("context", "question", "answer"), (600, 150, 300)),
     "detox": Labelled(shorts.detox, columns("toxic", "polite"), (600, 150, 300)),
+    "paraphrase": Labelled(
+        knowledge.paraphrase, columns("sentence1", "sentence2", label=knowledge.SAME), (1000, 200, 400)
+    ),
+    "facts": Labelled(knowledge.facts, columns("question", "answer"), (400, 60, 200)),
+    "translation": Labelled(knowledge.translation, columns("ru", "en"), (1000, 200, 400)),
 }
 LABELLED: tuple[str, ...] = tuple(TASKS)
 
