@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.models import CHECKPOINTS, OWN, load_lm
+from course_lib.models import CHECKPOINTS, OWN, OWN_SEQ2SEQ, load_lm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,11 +150,12 @@ def shrink(path: Path) -> None:
     half.replace(path)
 
 
-def card(name: str, **facts: Any) -> str:
+def card(name: str, template: str = "model_card.md", **facts: Any) -> str:
     """Fill the template of a model card.
 
     Args:
         name: of the model.
+        template: a file of `course_lib/templates`.
         **facts: log, losses (rows of name, nats a token, bits a byte), vocab_size, samples.
 
     Returns:
@@ -170,7 +171,33 @@ def card(name: str, **facts: Any) -> str:
         keep_trailing_newline=True,
     )
     settings = {"seed": SEED, "temperature": TEMPERATURE, "top_k": TOP_K, "new_tokens": NEW_TOKENS}
-    return environment.get_template("model_card.md").render(name=name, sampling=settings, **facts)
+    return environment.get_template(template).render(name=name, sampling=settings, **facts)
+
+
+def encoder_decoder_card(folder: Path, name: str, held_out: np.ndarray, twin: str = "tiny-2m") -> None:
+    """Write the card of an encoder-decoder: what it costs to go on with a text, beside its decoder.
+
+    Args:
+        folder: where the models lie.
+        name: of the encoder-decoder.
+        held_out: token ids (blocks, time).
+        twin: the decoder that is as large.
+    """
+    import torch
+
+    from course_lib.encoder_decoder import second_half_losses
+
+    blocks = torch.from_numpy(held_out)
+    losses = {
+        each: float(second_half_losses(load_lm(folder / each, device="cpu")[0], blocks).mean())
+        for each in (twin, name)
+    }
+    log = json.loads((folder / name / "training_log.json").read_text("utf-8"))
+    facts = {"log": log, "losses": losses, "twin": twin, "n_blocks": len(blocks)}
+    (folder / name / "README.md").write_text(card(name, "model_card_t5.md", **facts), encoding="utf-8")
+    for file in ("tokenizer.json", "training_log.json"):
+        shrink(folder / name / file)
+    print(f"{name}: {losses[name]:.3f} nats a token of second halves", file=sys.stderr)
 
 
 def main(folder: Path = CHECKPOINTS) -> None:
@@ -207,6 +234,9 @@ def main(folder: Path = CHECKPOINTS) -> None:
             shrink(folder / name / file)
         print(f"{name}: held-out loss {losses[name]:.3f} nats a token", file=sys.stderr)
     draw_losses(logs, {key: losses[key] for key in ("unigram", "5-gram")}, folder / "loss.png")
+    for name in OWN_SEQ2SEQ:
+        if (folder / name).is_dir():
+            encoder_decoder_card(folder, name, held_out)
 
 
 if __name__ == "__main__":

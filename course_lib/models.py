@@ -15,7 +15,18 @@ from course_lib.hub import hub_answers, why
 from course_lib.quiet import quiet
 from course_lib.registry import MODELS, ModelCard
 
-__all__ = ["MODELS", "OWN", "PROFILES", "ModelCard", "hub_configs", "lm_name", "load_lm", "profile", "sizes"]
+__all__ = [
+    "MODELS",
+    "OWN",
+    "OWN_SEQ2SEQ",
+    "PROFILES",
+    "ModelCard",
+    "hub_configs",
+    "lm_name",
+    "load_lm",
+    "profile",
+    "sizes",
+]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 HUB_CONFIGS = Path(__file__).parent / "hub_configs"
@@ -24,6 +35,7 @@ OWN = (
     "tiny-2m",
     "tiny-0.5m",
 )  # the course's own models, one tokenizer, about 8, 2 and 0.5 M parameters
+OWN_SEQ2SEQ = ("tiny-t5-2m",)  # an encoder-decoder as large as tiny-2m
 PROFILES = {
     "tiny": "tiny",
     "colab": "ai-forever/rugpt3small_based_on_gpt2",
@@ -67,10 +79,10 @@ def load_lm(
     dtype=None,
     revision: str | None = None,
 ):
-    """Loads a language model and its tokenizer.
+    """Loads a language model and its tokenizer: a decoder, or an encoder-decoder if it is one.
 
     Args:
-        name: one of `OWN`, a folder, or a Hub name (owner/name).
+        name: one of `OWN` or `OWN_SEQ2SEQ`, a folder, or a Hub name (owner/name).
         weights: "pretrained", or "random" for the real configuration with random weights: nothing is
             downloaded, and where the model's own tokenizer is not in the local cache, tiny's stands in.
         device: "cpu", "cuda", "mps", ...; None picks the best. "meta" (random only) counts without memory.
@@ -149,7 +161,7 @@ def pick_dtype(device: str, dtype=None, capability: tuple[int, int] | None = Non
 def _folder(name: str | Path) -> Path | None:
     """Finds the folder that a name means; None means that it can only be on the Hub."""
     text, path = str(name), Path(name).expanduser()
-    if text in OWN:
+    if text in (*OWN, *OWN_SEQ2SEQ):
         path = CHECKPOINTS / text
         if not path.is_dir():
             raise FileNotFoundError(
@@ -173,7 +185,7 @@ def _folder(name: str | Path) -> Path | None:
 
 def _unknown(name: str) -> str:
     """Says that nothing has this name, and which name comes nearest."""
-    known = {known.lower(): known for known in (*OWN, *hub_configs())}
+    known = {known.lower(): known for known in (*OWN, *OWN_SEQ2SEQ, *hub_configs())}
     known |= {key.split("/")[-1]: value for key, value in known.items()}
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
     hint = f"did you mean '{known[near[0]]}'?" if near else f"the course's own are {', '.join(OWN)}."
@@ -208,13 +220,16 @@ def _from_hub(name: str, revision: str | None, device: str, dtype):
 def _load(source: str | Path, options: dict, device: str, dtype):
     """Reads weights and tokenizer, and turns whatever is wrong with them into one sentence."""
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
+    where = {key: value for key, value in options.items() if key != "use_safetensors"}
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
+    architecture = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     place = (
         {"device_map": device} if device.startswith("cuda") else {}
     )  # straight to the GPU, never twice in memory
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        model, report = architecture.from_pretrained(
             source,
             dtype=dtype,
             trust_remote_code=False,
@@ -236,8 +251,7 @@ def _load(source: str | Path, options: dict, device: str, dtype):
     if report["missing_keys"]:
         keys = sorted(report["missing_keys"])
         raise ValueError(f"The weights in '{source}' lack {len(keys)} tensors, the first is '{keys[0]}'.")
-    options = {key: value for key, value in options.items() if key != "use_safetensors"}
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **where)
     return _finish(model, tokenizer, device)
 
 

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast, Trainer
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast, Trainer
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -85,8 +85,8 @@ def blocks(text: Dataset, tokenizer: PreTrainedTokenizerFast, n_positions: int) 
     return ready
 
 
-def new_model(size: DictConfig, vocab_size: int, seed: int = 1) -> GPT2LMHeadModel:
-    """Build an untrained GPT-2 of one of the course's sizes.
+def new_model(size: DictConfig, vocab_size: int, seed: int = 1) -> PreTrainedModel:
+    """Build an untrained GPT-2, or T5, of one of the course's sizes.
 
     Args:
         size: n_embd, n_layer, n_head, n_positions (see `conf/size`).
@@ -98,6 +98,10 @@ def new_model(size: DictConfig, vocab_size: int, seed: int = 1) -> GPT2LMHeadMod
     """
     from transformers import GPT2Config, GPT2LMHeadModel, set_seed
 
+    if size.get("architecture") == "t5":
+        from course_lib.encoder_decoder import new_t5
+
+        return new_t5(size, vocab_size, seed)
     set_seed(seed)
     shape = {key: size[key] for key in ("n_embd", "n_layer", "n_head", "n_positions")}
     no_dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
@@ -125,7 +129,7 @@ def fast_arithmetic() -> dict[str, bool]:
 
 
 def make_trainer(
-    model: GPT2LMHeadModel, train: Dataset, validation: Dataset | None, folder: str | Path, **arguments: Any
+    model: PreTrainedModel, train: Dataset, validation: Dataset | None, folder: str | Path, **arguments: Any
 ) -> Trainer:
     """Set up the library's Trainer for language modelling on ready blocks, read in order.
 
@@ -145,6 +149,7 @@ def make_trainer(
     from transformers import TrainingArguments, default_data_collator
 
     from course_lib.checkpointing import WholeCheckpoints
+    from course_lib.encoder_decoder import halve, t5_optimizer
 
     settings = {
         "train_sampling_strategy": "sequential",
@@ -161,7 +166,11 @@ def make_trainer(
     args = TrainingArguments(output_dir=str(folder), **settings)
     if args.torch_compile and args.use_cpu:
         model.set_attn_implementation("eager")  # compiled, plain attention beats the processor's fused kernel
-    return WholeCheckpoints(model, args, default_data_collator, train_dataset=train, eval_dataset=validation)
+    collate, optimizer = default_data_collator, None
+    if model.config.is_encoder_decoder:
+        collate, optimizer = halve, t5_optimizer(model, args.learning_rate)
+    data = {"train_dataset": train, "eval_dataset": validation}
+    return WholeCheckpoints(model, args, collate, optimizers=(optimizer, None), **data)
 
 
 def get_tokenizer(config: DictConfig) -> PreTrainedTokenizerFast:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 
 import numpy as np
@@ -11,7 +12,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from course_lib import model_card, pretrain
-from course_lib.models import CHECKPOINTS, OWN, load_lm
+from course_lib.models import CHECKPOINTS, OWN, OWN_SEQ2SEQ, load_lm
 from course_lib.scaling import block_losses
 from course_lib.world.documents import pretraining_text
 from tests.test_pretrain import CONF, OVERRIDES
@@ -37,6 +38,13 @@ def family(tmp_path_factory):
         )
     for name in OWN:
         shutil.copytree(folder / "run" / "model", folder / "models" / name)
+    shape = ("n_embd=32", "n_layer=1", "n_head=2", "n_ff=32", "n_positions=256")
+    with initialize_config_dir(str(CONF), version_base=None):
+        t5 = ["size=t5-2m", *(f"size.{each}" for each in shape), "training.max_steps=6", *OVERRIDES[5:]]
+        t5 = [each for each in t5 if each != "training.max_steps=12"]
+        places[0] = f"folder={folder / 't5'}"
+        pretrain.run(compose("pretrain", [*t5, *places]))
+    shutil.copytree(folder / "t5" / "model", folder / "models" / OWN_SEQ2SEQ[0])
     model_card.main(folder / "models")
     return folder
 
@@ -70,6 +78,15 @@ def test_losses_in_a_card_are_those_of_the_shipped_weights(family):
     assert losses["5-gram"][0] < losses["unigram"][0] < math.log(500)
     ratios = [bits / nats for nats, bits in losses.values()]  # one number: the same tokens, the same bytes
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=2e-3)
+
+
+def test_the_encoder_decoders_card_sets_it_beside_its_decoder(family):
+    body = (family / "models" / OWN_SEQ2SEQ[0] / "README.md").read_text(encoding="utf-8")
+    log = json.loads((family / "models" / OWN_SEQ2SEQ[0] / "training_log.json").read_text(encoding="utf-8"))
+    assert f"{log['n_params']:,} parameters" in body and "feed-forward 32" in body
+    found = dict(re.findall(r"^\| \**(tiny[\w-]+?)\** \| ([\d.]+) \|$", body, re.M))
+    assert list(found) == ["tiny-2m", OWN_SEQ2SEQ[0]]
+    assert all(abs(float(nats) - math.log(500)) < 1 for nats in found.values())  # six steps: it guesses
 
 
 @pytest.mark.slow
