@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_lib import instruction_study
+from course_lib.instruction_study import InstructionRun
 from course_lib.models import SIZES
 from course_lib.tasks import RUSSIAN_SUPER_GLUE
 
@@ -80,7 +83,7 @@ RIVALS = (
     "lora",
     "fine-tuning",
 )
-STUDIES: dict[str, list[Run]] = {
+STUDIES: dict[str, list[Run] | list[InstructionRun]] = {
     # lecture 3: accuracy against data for all methods
     "methods": [
         *grid(task=["tweets"], backbone=["tiny"], method=["zero-shot"]),
@@ -136,18 +139,33 @@ STUDIES: dict[str, list[Run]] = {
             seed=SEEDS, method=["zero-shot", "prompt, tensor", "fine-tuning"], backbone=["tiny"], task=WRITTEN
         ),
     ],
+    # lecture 7: before and after tuning on instructions, by size
+    "instructions": [
+        *instruction_study.grid(n_examples=[0], backbone=TINY),
+        *instruction_study.grid(seed=SEEDS, backbone=TINY),
+    ],
+    # lecture 7: by number of clusters, by number of wordings, and without words
+    "instruction_variants": [
+        run
+        for seed in SEEDS
+        for run in (
+            *instruction_study.grid(backbone=["tiny"], seed=[seed], n_clusters=(1, 3, 5)),
+            *instruction_study.grid(backbone=["tiny"], seed=[seed], n_templates=(1, 4)),
+            *instruction_study.grid(backbone=["tiny"], seed=[seed], words=[False]),
+        )
+    ],
 }
 
 
-def key(run: Run) -> str:
+def key(run: Run | InstructionRun) -> str:
     """Return what tells a run from all others."""
     return json.dumps(
         {name: value for name, value in asdict(run).items() if value is not None}, sort_keys=True
     )
 
 
-def carry_out(run: Run) -> dict[str, Any]:
-    """Train and judge one run.
+def carry_out(run: Run | InstructionRun) -> dict[str, Any]:
+    """Train and judge one run (for one of instructions, see `instruction_study`).
 
     Returns:
         What `judged` or `written` return, for LiDiRus too where the task was TERRa; the best step and the
@@ -156,6 +174,8 @@ def carry_out(run: Run) -> dict[str, Any]:
     Raises:
         ValueError: as what it calls.
     """
+    if isinstance(run, InstructionRun):
+        return instruction_study.carry_out(run)
     from transformers import set_seed
 
     from course_lib.models import load_lm
@@ -257,7 +277,7 @@ def written(method: Method, seed: int) -> dict[str, Any]:
     }
 
 
-def load(name: str) -> list[tuple[Run, dict[str, Any]]]:
+def load(name: str) -> list[tuple[Any, dict[str, Any]]]:
     """Return a study's runs that have been carried out, and what they found.
 
     Raises:
@@ -274,20 +294,27 @@ def load(name: str) -> list[tuple[Run, dict[str, Any]]]:
 
 
 def main() -> None:
-    """Carry out what is left of a study."""
+    """Carry out what is left of a study; several processes may share one, a seed each."""
     from tqdm.auto import tqdm
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("study", choices=STUDIES)
-    name = parser.parse_args().study
-    path = RESULTS / f"{name}.json"
-    study = {"command": f"python -m course_lib.study {name}", "runs": {}}
-    if path.exists():
-        study = json.loads(path.read_text(encoding="utf-8"))
-    left = [run for run in STUDIES[name] if key(run) not in study["runs"]]
+    parser.add_argument("--seed", type=int, choices=SEEDS, help="the runs of one seed alone")
+    arguments = parser.parse_args()
+    name, path = arguments.study, RESULTS / f"{arguments.study}.json"
+
+    def stored() -> dict[str, Any]:
+        if path.exists():
+            return json.loads(path.read_text(encoding="utf-8"))
+        return {"command": f"python -m course_lib.study {name}", "runs": {}}
+
+    mine = [run for run in STUDIES[name] if arguments.seed in (None, run.seed)]
+    left = [run for run in mine if key(run) not in stored()["runs"]]
     for run in tqdm(left, desc=name, disable=not sys.stderr.isatty()):
-        study["runs"][key(run)] = carry_out(run) | {"date": str(date.today())}
-        half = path.with_suffix(".half")
+        found = carry_out(run) | {"date": str(date.today())}
+        study = stored()  # another process may have written meanwhile
+        study["runs"][key(run)] = found
+        half = path.with_suffix(f".half{os.getpid()}")
         half.write_text(json.dumps(study, indent=0, ensure_ascii=False), encoding="utf-8")
         half.replace(path)
 

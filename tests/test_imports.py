@@ -12,6 +12,9 @@ LIGHT = (
     "",
     "accuracy",
     "claims",
+    "instruction_diagrams",
+    "instruction_study",
+    "instructions",
     "models",
     "notebooks",
     "plots",
@@ -42,6 +45,7 @@ LAYERS = (
         "plots",
         "hub",
         "quiet",
+        "encoder_decoder",
     ),
     (
         "models",
@@ -53,10 +57,10 @@ LAYERS = (
         "report",
         "notebooks",
     ),
-    ("tasks", "prompt_diagrams", "scaling", "pretrain", "run"),
+    ("tasks", "prompt_diagrams", "instruction_diagrams", "scaling", "pretrain", "run"),
     ("scoring", "replay"),
     ("prompts", "instructions", "rewards"),  # prompts score label words through `scoring`
-    ("ppo", "chat", "tune_checks"),
+    ("ppo", "chat", "tune_checks", "instruction_study"),
     ("model_card", "exercises", "study", "tune"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
@@ -65,6 +69,7 @@ ALONE = {
     "world": set(),
     "models": {"registry", "hub", "quiet"},
     "gpt": {"gpt_weights"},
+    "encoder_decoder": set(),
     "plots": set(),
     "claims": set(),
     "accuracy": set(),

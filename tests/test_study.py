@@ -43,6 +43,23 @@ def test_a_study_that_was_stopped_goes_on(tmp_path, monkeypatch):
     assert found[runs[1]]["n_trained"] == 0 and found[runs[1]]["date"]
 
 
+def test_processes_share_a_study_a_seed_each(tmp_path, monkeypatch):
+    runs = [Run("tweets", "tiny-0.5m", "prompt, tensor", n_train=16, seed=seed, steps=5) for seed in (1, 2)]
+    monkeypatch.setattr(study, "RESULTS", tmp_path)
+    monkeypatch.setitem(STUDIES, "small", runs)
+
+    def meanwhile(run):  # another process ends its run while this one is at work
+        (tmp_path / "small.json").write_text(
+            json.dumps({"command": "", "runs": {key(runs[0]): {"hits": "1"}}})
+        )
+        return {"hits": "2"}
+
+    monkeypatch.setattr(study, "carry_out", meanwhile)
+    monkeypatch.setattr(sys, "argv", ["study", "small", "--seed", "2"])
+    study.main()
+    assert {run.seed: found["hits"] for run, found in load("small")} == {1: "1", 2: "2"}
+
+
 def test_lidirus_is_answered_by_what_terra_trained():
     found = carry_out(Run("terra", "tiny-0.5m", "prompt, tensor", n_train=16, steps=5))
     lidirus = load_task("lidirus")

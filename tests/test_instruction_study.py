@@ -1,0 +1,70 @@
+"""The study of lecture 7: a run comes back the same, and is judged on what it was not tuned on."""
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib import instruction_study as instructions
+from course_lib.instruction_study import (
+    HELD_OUT,
+    N_KEPT,
+    N_TEST,
+    N_WORDINGS,
+    TRAINED,
+    InstructionRun,
+    carry_out,
+)
+from course_lib.instructions import CLUSTERS
+from course_lib.study import STUDIES, load
+
+SMALL = InstructionRun("tiny-0.5m", n_examples=40, n_clusters=2)
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setattr(instructions, "N_TEST", 6)
+    monkeypatch.setattr(instructions, "N_FOLLOWED", 3)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def test_every_cluster_is_trained_on_or_held_out():
+    assert sorted((*TRAINED, *HELD_OUT)) == sorted(CLUSTERS)
+
+
+@pytest.mark.parametrize("changed", [{}, {"words": False}])
+def test_a_run_comes_back_the_same(changed):
+    run = InstructionRun(**{**vars(SMALL), **changed})
+    first, again = carry_out(run), carry_out(run)
+    assert {**first, "seconds": 0} == {**again, "seconds": 0}
+    held_out = {task for cluster in HELD_OUT for task in CLUSTERS[cluster]}
+    assert held_out < first["hits"].keys()
+    for task, hits in first["hits"].items():
+        assert len(hits) == (N_WORDINGS if task in held_out else N_KEPT)
+        assert all(len(each) == 6 and set(each) <= {"0", "1"} for each in hits.values())
+    assert all(0 <= share <= 1 for share in first["follows"].values())
+    assert len(first["bits_per_byte"]) == 165 and len(first["texts"]) == len(instructions.PROMPTS)
+
+
+def test_a_model_that_is_not_tuned_is_only_judged():
+    found = carry_out(InstructionRun("tiny-0.5m", n_examples=0))
+    assert "losses" not in found and "n_tokens" not in found and found["hits"]
+
+
+@pytest.mark.parametrize("text", ["да", "Да.", " да ", "ДА"])
+def test_an_option_is_one_whatever_its_capital_and_full_stop(text):
+    assert instructions.is_one_of(text, ("да", "нет"))
+    assert not instructions.is_one_of(text + " и нет", ("да", "нет"))
+
+
+def test_what_is_stored_has_the_size_that_the_lecture_says():
+    for name in ("instructions", "instruction_variants"):
+        runs = load(name)
+        assert len(runs) == len(STUDIES[name]) or len({run.seed for run, _ in runs}) < 3
+        for _, found in runs:
+            for hits in found["hits"].values():
+                assert {len(each) for each in hits.values()} == {N_TEST}
+        tuned = [found for run, found in runs if run.n_examples]
+        assert all(np.mean(found["losses"][-10:]) < np.mean(found["losses"][:10]) for found in tuned)
