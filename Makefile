@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 VENV := .venv
 PY := $(VENV)/bin/python
 DEPS := pyproject.toml constraints.txt
+# a process a core and a thread a process: together they do more than one process with all threads
+PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
 NOTEBOOKS := $(sort $(wildcard lectures/*.ipynb)) $(sort $(wildcard seminars/*.ipynb))
 
 .PHONY: run test lab bench publish zip clean
@@ -18,8 +20,8 @@ run: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest
-	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
+	$(PARALLEL)
+	$(PARALLEL) --nbval --nbval-current-env --nbval-cell-timeout=300 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg $(NOTEBOOKS)
 
 lab: $(VENV)/installed
