@@ -27,12 +27,8 @@ TRAINED = (
     "translation",
 )
 SHORT = ("terra", "rcb", "rwsd", "tweets")  # held-out tasks whose choices are a word or two
-N_TEST, N_WORDINGS, N_KEPT = (
-    100,
-    5,
-    2,
-)  # test examples of a task; wordings of it; of a trained task, unseen ones
-N_FOLLOWED = 25
+N_TEST, N_FOLLOWED = 100, 25  # test examples of a task: to choose an answer to, to write one
+N_WORDINGS, N_KEPT = 5, 2  # of a held-out task; of a trained one, kept from training
 # what the models are asked side by side; the first two are the deck's
 PROMPTS = (
     "Назови пять идей, как вернуть интерес к своей работе.",

@@ -13,3 +13,14 @@ os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
 def root() -> Path:
     """Return the root of the repository."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Small products are faster on one thread, and a busy machine does not make them wait for another."""
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)

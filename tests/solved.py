@@ -2,10 +2,13 @@
 
 import linecache
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
+import pytest
+
+from course_lib.exercises import Exercise, NotYet
 
 
 def functions(path: Path) -> dict[str, str]:
@@ -28,3 +31,19 @@ def changed(name: str, source: str, words: Sequence[str]) -> str:
         assert old in body, f"the solution of {name} no longer says {old!r}"
         body = body.replace(old, new)
     return doc + "# BEGIN SOLUTION" + body
+
+
+def passes(check: Exercise, student: Callable, capsys) -> None:
+    """Assert that a check passes a right answer with one line, and goes on with it."""
+    check(student)
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"✓ {check.__name__}: ") and printed.count("\n") == 1
+    assert check.working(student) is student
+
+
+def names_the_mistake(check: Exercise, student: Callable, says: str) -> str:
+    """Assert that a check refuses a wrong answer and says what is wrong; return its sentence."""
+    with pytest.raises(NotYet) as wrong:
+        check(student)
+    assert says in str(wrong.value) and str(wrong.value).startswith(f"✗ {check.__name__}: ")
+    return str(wrong.value)

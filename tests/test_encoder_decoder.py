@@ -16,12 +16,7 @@ SIZE = OmegaConf.create(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_it_has_as_many_parameters_as_the_decoder_beside_it():

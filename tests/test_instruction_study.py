@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from course_lib import instruction_study as instructions
 from course_lib.instruction_study import (
@@ -21,13 +20,9 @@ SMALL = InstructionRun("tiny-0.5m", n_examples=40, n_clusters=2)
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch):
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def few(one_thread, monkeypatch):
     monkeypatch.setattr(instructions, "N_TEST", 6)
     monkeypatch.setattr(instructions, "N_FOLLOWED", 3)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def test_every_cluster_is_trained_on_or_held_out():

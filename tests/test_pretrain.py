@@ -41,13 +41,7 @@ ARGUMENTS = {  # of short trainings on made-up blocks
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small products are faster on one thread, and a busy machine does not make them wait for another."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

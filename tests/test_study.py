@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 from course_lib import study
 from course_lib.accuracy import interval
@@ -15,12 +14,7 @@ from course_lib.tasks import load_task
 SMALL = Run("tweets", "tiny-0.5m", "prompt, tensor", n_train=16, seed=2, steps=10)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_run_comes_back_the_same():

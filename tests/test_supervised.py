@@ -35,13 +35,7 @@ from course_lib.models import load_lm
 from course_lib.scoring import score
 from tests.architectures import SHAPES, random_model
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

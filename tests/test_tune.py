@@ -43,12 +43,7 @@ def configuration(*overrides, folder):
         return compose("tune", [*QUICK, *map(quoted, overrides), f"folder={folder}"])
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_command_and_what_it_leaves(tmp_path):

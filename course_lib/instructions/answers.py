@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from course_lib.instructions.packing import IGNORED, collate_pairs
-from course_lib.instructions.supervised import as_columns, asked, encode_pairs
+from course_lib.instructions.supervised import SPEAKERS, as_columns, asked, encode_pairs
 from course_lib.instructions.templates import Instruction
 from course_lib.scoring import score
 
@@ -128,6 +128,6 @@ def write(
 
 def turn(answer: str) -> str:
     """Cut what a model wrote of the next turn, and the white space about its answer."""
-    for mark in ("Пользователь:", "Ассистент:"):
+    for mark in SPEAKERS.values():
         answer = answer.split(mark)[0]
     return answer.strip()

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import meta
 
-from course_lib.instructions.templates import SEPARATOR, InstructionTemplate, Row, _parse
+from course_lib.instructions.templates import SEPARATOR, InstructionTemplate, Row, parse
 
 OTHER = "ъъъ"  # what no text has
 
@@ -27,7 +27,7 @@ def leaks(template: InstructionTemplate, rows: Sequence[Row]) -> list[Row]:
         Those whose prompt does not stay as it is when the target's columns take other values.
     """
     _, _, target = template.jinja.partition(SEPARATOR)
-    columns = meta.find_undeclared_variables(_parse(template.name, target)) - {"answer_choices", "options"}
+    columns = meta.find_undeclared_variables(parse(template.name, target)) - {"answer_choices", "options"}
     return [row for row in rows if _tells(template, row, columns)]
 
 

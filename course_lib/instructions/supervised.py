@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from course_lib.instructions.templates import Instruction
 
@@ -137,8 +137,5 @@ def encode_pairs(
     Returns:
         For each row the ids of the prompt, and those of the completion with the end of text.
     """
-    pairs: list[tuple[Any, Any]] = []
-    for row in rows:
-        one = encode(tokenizer, row)
-        pairs.append((one.ids[: one.n_prompt], one.ids[one.n_prompt :]))
-    return pairs
+    encoded = [encode(tokenizer, row) for row in rows]
+    return [(one.ids[: one.n_prompt], one.ids[one.n_prompt :]) for one in encoded]

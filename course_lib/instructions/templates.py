@@ -11,7 +11,7 @@ import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class InstructionTemplate:
         if choices is not None:
             told["answer_choices"] = choices
         told.setdefault("options", self._block(choices) if options and choices else "")
-        parts = [part.strip() for part in self._fill(self._compiled, told, row).split(SEPARATOR)]
+        parts = [part.strip() for part in self._fill(self.jinja, told, row).split(SEPARATOR)]
         if parts == [""]:
             return None
         if len(parts) != 2 or not parts[1]:
@@ -105,30 +105,23 @@ class InstructionTemplate:
         """
         if self.answer_choices is None:
             return None
-        filled = self._fill(self._compiled_choices, dict(row), row)
+        filled = self._fill(self.answer_choices, dict(row), row)
         return [choice.strip().replace(STAND_IN, SEPARATOR) for choice in filled.split(SEPARATOR)]
 
     def variables(self) -> set[str]:
         """Return the columns that a row must have."""
         sources = [self.jinja, *([self.answer_choices] if self.answer_choices else [])]
-        found = set().union(*(meta.find_undeclared_variables(_parse(self.name, s)) for s in sources))
+        found = set().union(*(meta.find_undeclared_variables(parse(self.name, s)) for s in sources))
         return found - {"answer_choices", "options"}
-
-    @cached_property
-    def _compiled(self) -> jinja2.Template:
-        return _compile(self.name, self.jinja)
-
-    @cached_property
-    def _compiled_choices(self) -> jinja2.Template:
-        return _compile(self.name, self.answer_choices or "")
 
     def _block(self, choices: Sequence[str]) -> str:
         """Return FLAN's block of options."""
         header = OPTIONS.get(self.languages[0] if self.languages else "en", OPTIONS["en"])
         return "\n".join([header, *(f"- {choice}" for choice in choices)])
 
-    def _fill(self, template: jinja2.Template, told: dict[str, Any], row: Row) -> str:
+    def _fill(self, source: str, told: dict[str, Any], row: Row) -> str:
         """Fill in the columns; what of them looks like a separator is data."""
+        template = _compile(self.name, source)
         try:
             return template.render({name: _guarded(value) for name, value in told.items()})
         except jinja2.UndefinedError as error:
@@ -162,7 +155,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
     return environment
 
 
-def _parse(name: str, source: str) -> jinja2.nodes.Template:
+def parse(name: str, source: str) -> jinja2.nodes.Template:
+    """Return the syntax tree of a template, or say in which line it is wrong."""
     try:
         return _environment().parse(source)
     except jinja2.TemplateSyntaxError as error:
@@ -171,8 +165,7 @@ def _parse(name: str, source: str) -> jinja2.nodes.Template:
 
 @cache
 def _compile(name: str, source: str) -> jinja2.Template:
-    _parse(name, source)
-    return _environment().from_string(source)
+    return _environment().from_string(parse(name, source))
 
 
 class _Loader(yaml.SafeLoader):

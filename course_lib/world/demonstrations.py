@@ -170,7 +170,7 @@ def open_qa(rng: random.Random, world: World) -> Pair:
 
 @cache
 def _known(held_out: bool) -> tuple[Record, ...]:
-    return tuple(of_side(side("validation" if held_out else "train"), list(questions())))
+    return tuple(of_side(side("validation" if held_out else "train"), questions()))
 
 
 def brainstorming(rng: random.Random, world: World) -> Pair:

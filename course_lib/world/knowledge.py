@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -52,7 +52,7 @@ def paraphrase(rng: random.Random, side: Side, n: int) -> list[Record]:
     return distinct(n, one, ("sentence1", "sentence2"))
 
 
-def of_side(side: Side, items: list[Record]) -> list[Record]:
+def of_side(side: Side, items: Sequence[Record]) -> list[Record]:
     """Return a side's share of what cannot be held out, for it is asked what the pretraining text told."""
     mixed = random.Random("knowledge").sample(items, len(items))
     low, high = (int(share * len(mixed)) for share in SHARES[side.part])
@@ -61,16 +61,16 @@ def of_side(side: Side, items: list[Record]) -> list[Record]:
 
 def facts(rng: random.Random, side: Side, n: int) -> list[Record]:
     """Questions about the training towns and about animals, to be answered from memory."""
-    return rng.sample(of_side(side, list(_questions())), n)
+    return rng.sample(of_side(side, questions()), n)
 
 
 @cache
-def _questions() -> tuple[Record, ...]:
-    return tuple(questions())
+def questions() -> tuple[Record, ...]:
+    """Return every closed-book question with its answer."""
+    return tuple(_asked())
 
 
-def questions() -> Iterator[Record]:
-    """Yield every closed-book question with its answer."""
+def _asked() -> Iterator[Record]:
     for city in lexicon.cities():
         slots = {"c": city, "century": century(city.founded), "known": lexicon.noun(city.known_for)}
         for question, answer in TOWN_QUESTIONS:
