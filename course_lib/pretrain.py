@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,7 @@ def make_trainer(
     from transformers import TrainingArguments, default_data_collator
 
     from course_lib.checkpointing import WholeCheckpoints
-    from course_lib.encoder_decoder import halve, t5_optimizer
+    from course_lib.encoder_decoder import seq2seq_batch, t5_optimizer
 
     settings = {
         "train_sampling_strategy": "sequential",
@@ -168,7 +169,8 @@ def make_trainer(
         model.set_attn_implementation("eager")  # compiled, plain attention beats the processor's fused kernel
     collate, optimizer = default_data_collator, None
     if model.config.is_encoder_decoder:
-        collate, optimizer = halve, t5_optimizer(model, args.learning_rate)
+        collate = partial(seq2seq_batch, vocab_size=model.config.vocab_size)
+        optimizer = t5_optimizer(model, args.learning_rate)
     data = {"train_dataset": train, "eval_dataset": validation}
     return WholeCheckpoints(model, args, collate, optimizers=(optimizer, None), **data)
 

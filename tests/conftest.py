@@ -1,12 +1,16 @@
-"""What all tests share: no network, no progress bars, the repository's root."""
+"""What all tests share: no network, no progress bars, no deadlines, the repository's root."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before any library reads it
 os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+
+settings.register_profile("course", deadline=None)  # how fast something is, the benchmarks tell
+settings.load_profile("course")
 
 
 @pytest.fixture(scope="session")

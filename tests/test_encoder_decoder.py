@@ -3,10 +3,22 @@
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from course_lib import pretrain
-from course_lib.encoder_decoder import SPLITS, halve, new_t5, second_half_losses
+from course_lib.encoder_decoder import (
+    N_SENTINELS,
+    SPAN,
+    SPLITS,
+    new_t5,
+    pieces,
+    second_half_losses,
+    seq2seq_batch,
+    split,
+    with_gaps,
+)
 from course_lib.models import load_lm
 from course_lib.pretrain import make_trainer, new_model
 from tests.test_pretrain import ARGUMENTS, CONF, OVERRIDES, files
@@ -25,18 +37,43 @@ def test_it_has_as_many_parameters_as_the_decoder_beside_it():
     assert abs(t5 - gpt) < 0.001 * gpt
 
 
-def test_a_block_is_split_where_its_text_says():
-    rows = [{"input_ids": torch.arange(i, i + 64)} for i in range(4)]
-    batch = halve(rows)
-    prefix = batch["input_ids"].shape[1]
-    assert prefix in {int(64 * split) for split in SPLITS}
-    whole = torch.cat([batch["input_ids"], batch["labels"]], 1)
-    assert torch.equal(whole, torch.stack([row["input_ids"] for row in rows]))
-    assert all(torch.equal(halve(rows)[name], batch[name]) for name in batch)
-    lengths = {
-        halve([{"input_ids": row["input_ids"] + i} for row in rows])["input_ids"].shape[1] for i in range(9)
-    }
-    assert len(lengths) > 1
+def rows(seed: int) -> list[dict]:
+    drawn = torch.randint(1, 300, (3, 64), generator=torch.Generator().manual_seed(seed))
+    return [{"input_ids": ids} for ids in drawn]
+
+
+@given(seed=st.integers(0, 10**6), share=st.sampled_from(SPLITS))
+def test_a_split_block_is_whole(seed, share):
+    ids = torch.stack([row["input_ids"] for row in rows(seed)])
+    batch = split(ids, share)
+    assert batch["input_ids"].shape[1] == int(64 * share)
+    assert torch.equal(torch.cat([batch["input_ids"], batch["labels"]], 1), ids)
+
+
+@given(seed=st.integers(0, 10**6))
+def test_gaps_filled_again_give_the_text(seed):
+    vocab_size = 300 + N_SENTINELS
+    for row in rows(seed):
+        batch = with_gaps(row["input_ids"][None], vocab_size)
+        filling = {int(gap[0]): gap[1:].tolist() for gap in batch["labels"].view(-1, SPAN + 1)}
+        assert list(filling) == [vocab_size - 1, vocab_size - 2, vocab_size - 3]
+        read = batch["input_ids"][0].tolist()
+        assert [token for t in read for token in filling.get(t, [t])] == row["input_ids"].tolist()
+
+
+def test_pieces_are_the_blocks_without_their_ends():
+    ids = torch.arange(20).view(2, 10)
+    assert pieces(ids, 4).tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [10, 11, 12, 13], [14, 15, 16, 17]]
+    assert torch.equal(pieces(ids, 64), ids)
+
+
+def test_what_becomes_of_a_batch_follows_from_its_text():
+    batches = [seq2seq_batch(rows(seed), 300 + N_SENTINELS) for seed in range(60)]
+    again = [seq2seq_batch(rows(seed), 300 + N_SENTINELS) for seed in range(60)]
+    assert all(torch.equal(a[name], b[name]) for a, b in zip(batches, again, strict=True) for name in a)
+    lengths = [batch["labels"].shape[1] for batch in batches]
+    assert set(lengths) == {16, 32, 48, 12}
+    assert 20 <= lengths.count(12) <= 40
 
 
 def test_a_seed_gives_a_model_and_its_first_loss_is_that_of_guessing():
@@ -47,7 +84,7 @@ def test_a_seed_gives_a_model_and_its_first_loss_is_that_of_guessing():
     )
     drawn = torch.randint(1, 300, (8, 64), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        loss = model.eval()(**halve([{"input_ids": row} for row in drawn])).loss
+        loss = model.eval()(**split(drawn, 1 / 2)).loss
     assert loss.item() == pytest.approx(torch.tensor(300.0).log().item(), abs=0.8)
 
 

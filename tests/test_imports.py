@@ -18,10 +18,13 @@ LIGHT = (
     "models",
     "notebooks",
     "plots",
+    "ppo",
     "prompt_diagrams",
     "prompts",
     "registry",
     "report",
+    "rewards",
+    "rlhf",
     "run",
     "scoring",
     "sizes",
@@ -46,6 +49,7 @@ LAYERS = (
         "hub",
         "quiet",
         "encoder_decoder",
+        "logits",
     ),
     (
         "models",
@@ -61,6 +65,8 @@ LAYERS = (
     ("scoring", "replay"),
     ("prompts", "instructions", "rewards"),  # prompts score label words through `scoring`
     ("ppo", "chat", "tune_checks", "instruction_study"),
+    ("rlhf",),
+    ("rlhf_study",),
     ("model_card", "exercises", "study", "tune"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
@@ -70,6 +76,7 @@ ALONE = {
     "models": {"registry", "hub", "quiet"},
     "gpt": {"gpt_weights"},
     "encoder_decoder": set(),
+    "logits": set(),
     "plots": set(),
     "claims": set(),
     "accuracy": set(),
