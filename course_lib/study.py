@@ -21,9 +21,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib import instruction_study
+from course_lib import instruction_study, rlhf_study
 from course_lib.instruction_study import InstructionRun
 from course_lib.models import SIZES
+from course_lib.rlhf_study import RLHFRun
 from course_lib.tasks import RUSSIAN_SUPER_GLUE
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ RIVALS = (
     "lora",
     "fine-tuning",
 )
-STUDIES: dict[str, list[Run] | list[InstructionRun]] = {
+STUDIES: dict[str, list[Run] | list[InstructionRun] | list[RLHFRun]] = {
     # lecture 3: accuracy against data for all methods
     "methods": [
         *grid(task=["tweets"], backbone=["tiny"], method=["zero-shot"]),
@@ -154,18 +155,30 @@ STUDIES: dict[str, list[Run] | list[InstructionRun]] = {
             *instruction_study.grid(backbone=["tiny"], seed=[seed], words=[False]),
         )
     ],
+    # lecture 9: a seed is whole before the next begins, for it makes a supervised policy and a reward model
+    "rlhf": [
+        run
+        for seed in SEEDS
+        for run in (
+            *rlhf_study.grid(backbone=["tiny-0.5m"], seed=[seed], method=["sft"]),
+            *rlhf_study.grid(backbone=["tiny-0.5m"], seed=[seed], beta=(0.02, 0.1, 0.3)),
+            *rlhf_study.grid(backbone=["tiny-0.5m"], seed=[seed], beta=[0.1], ptx=[1.0]),
+            *rlhf_study.grid(backbone=["tiny-0.5m"], seed=[seed], beta=[0.1], value_from_reward=[False]),
+            *rlhf_study.grid(backbone=["tiny-0.5m"], seed=[seed], method=("dpo", "rloo", "grpo"), beta=[0.1]),
+        )
+    ],
 }
 
 
-def key(run: Run | InstructionRun) -> str:
+def key(run: Run | InstructionRun | RLHFRun) -> str:
     """Return what tells a run from all others."""
     return json.dumps(
         {name: value for name, value in asdict(run).items() if value is not None}, sort_keys=True
     )
 
 
-def carry_out(run: Run | InstructionRun) -> dict[str, Any]:
-    """Train and judge one run (for one of instructions, see `instruction_study`).
+def carry_out(run: Run | InstructionRun | RLHFRun) -> dict[str, Any]:
+    """Train and judge one run (for those of instructions and RLHF, see their own modules).
 
     Returns:
         What `judged` or `written` return, for LiDiRus too where the task was TERRa; the best step and the
@@ -176,6 +189,8 @@ def carry_out(run: Run | InstructionRun) -> dict[str, Any]:
     """
     if isinstance(run, InstructionRun):
         return instruction_study.carry_out(run)
+    if isinstance(run, RLHFRun):
+        return rlhf_study.carry_out(run)
     from transformers import set_seed
 
     from course_lib.models import load_lm

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
 from course_lib.instructions.packing import IGNORED
+from course_lib.logits import logits_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,9 +49,8 @@ def completion_loss(model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Tens
     predicted = following != IGNORED
     if not predicted.any():
         raise ValueError("This batch has no completion: there is nothing to learn from it.")
-    hidden = model.base_model(**batch, use_cache=False).last_hidden_state
-    logits = model.get_output_embeddings()(hidden[predicted])
-    return F.cross_entropy(logits.float(), following[predicted])
+    logits = logits_at(model, predicted, **batch, use_cache=False)
+    return F.cross_entropy(logits, following[predicted])
 
 
 def tune(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor, nn
@@ -113,7 +114,8 @@ class ActorCritic(nn.Module):
         values = spread(response_values(self.value_model, batch), batch.mask)
         ptx_loss = None
         if ptx_ids is not None:
-            ptx_loss = self.policy(input_ids=ptx_ids, labels=ptx_ids, use_cache=False).loss
+            logits = self.policy(input_ids=ptx_ids, use_cache=False).logits[:, :-1]
+            ptx_loss = F.cross_entropy(logits.flatten(0, 1).float(), ptx_ids[:, 1:].flatten())
         return spread(logprobs, batch.mask), values, spread(entropies, batch.mask), ptx_loss
 
 

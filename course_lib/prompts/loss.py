@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from course_lib.logits import logits_at
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -59,14 +61,8 @@ def target_logits(
         options = {"past_key_values": cache, "use_cache": True}
         input_ids, labels = input_ids[:, first_soft:], labels[:, first_soft:]
     predicted = F.pad(labels[:, 1:], (0, 1), value=-100) != -100  # a place predicts the next one's token
-
-    def pick(_: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:  # the head reads these places only
-        in_front = args[0].shape[1] - predicted.shape[1]  # soft tokens that PEFT has put there
-        return (args[0][F.pad(predicted, (in_front, 0)).to(args[0].device)][None],)
-
-    with model.get_output_embeddings().register_forward_pre_hook(pick):
-        logits = model(input_ids=input_ids, attention_mask=attention_mask, **options).logits[0]
-    return logits.float(), labels[:, 1:][labels[:, 1:] != -100].to(logits.device)
+    logits = logits_at(model, predicted, input_ids=input_ids, attention_mask=attention_mask, **options)
+    return logits, labels[:, 1:][labels[:, 1:] != -100].to(logits.device)
 
 
 def first_soft_column(input_ids: Tensor, n_words: int) -> int:

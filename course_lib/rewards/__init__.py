@@ -26,6 +26,7 @@ _HOMES = {
     **dict.fromkeys(("LABELERS", "Labeler"), "labeler"),
     **dict.fromkeys(("encode", "normalise", "reward_model", "rewards", "score", "token_values"), "model"),
     **dict.fromkeys(("encode_ranking", "ranking_loss", "train", "trl_trainer"), "training"),
+    "RankingWidget": "widget",
     **dict.fromkeys(
         ("accuracy_by_distance", "best_of_n", "best_of_n_kl", "calibration", "pair_accuracy"), "measures"
     ),
