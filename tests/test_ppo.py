@@ -151,7 +151,7 @@ def test_the_pretraining_term_holds_the_policy_to_its_text():
     before = cost(plain)
     assert "ptx_loss" not in plain.train(progress=False)[0]
     losses, _ = mixed.losses(mixed.estimate(mixed.collect(0)), text)
-    assert float(losses["ptx_loss"]) == pytest.approx(before, abs=1e-5)
+    assert losses["ptx_loss"].item() == pytest.approx(before, abs=1e-5)
     assert "ptx_loss" in mixed.train(progress=False)[0]
     assert cost(mixed) < cost(plain) - 0.5 and cost(mixed) < before
 

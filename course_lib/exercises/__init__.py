@@ -33,9 +33,9 @@ class NotYet(AssertionError):  # noqa: N818 (a student reads this name)
 class Exercise:
     """A check that is called with the student's function."""
 
-    def __init__(self, judge: Callable, reference: Callable):
+    def __init__(self, judge: Callable, reference: Callable, with_grad: bool = False):
         functools.update_wrapper(self, judge)
-        self.judge, self.reference, self.passed = judge, reference, None
+        self.judge, self.reference, self.with_grad, self.passed = judge, reference, with_grad, None
 
     def __call__(self, student: Callable, *context) -> None:
         """Judge the student's function: print one line, the same on every machine, when it is right.
@@ -51,7 +51,7 @@ class Exercise:
         try:
             if not callable(student):
                 raise NotYet(f"give the check the function itself, without calling it: checks.{name}({name})")
-            line = self.judge(lambda *inputs: call(student, *inputs), *context)
+            line = self.judge(lambda *inputs: call(student, *inputs, with_grad=self.with_grad), *context)
         except NotYet as wrong:
             raise NotYet(f"✗ {name}: {wrong}") from None
         self.passed = student
@@ -65,21 +65,23 @@ class Exercise:
         return self.reference
 
 
-def exercise(reference: Callable) -> Callable[[Callable], Exercise]:
+def exercise(reference: Callable, with_grad: bool = False) -> Callable[[Callable], Exercise]:
     """Turn a function that judges into the check of an exercise.
 
     Args:
         reference: a right answer with the student's signature, to go on with while theirs is not ready.
+        with_grad: whether the gradient of the student's answer is judged too.
     """
-    return lambda judge: Exercise(judge, reference)
+    return lambda judge: Exercise(judge, reference, with_grad)
 
 
-def call(student: Callable, *inputs):
+def call(student: Callable, *inputs, with_grad: bool = False):
     """Run the student's function and put whatever goes wrong inside it into one sentence.
 
     Args:
         student: their function.
         inputs: its arguments.
+        with_grad: whether gradients are recorded.
 
     Returns:
         its answer, never None.
@@ -89,7 +91,7 @@ def call(student: Callable, *inputs):
     """
     before = [_state(value) for value in inputs]
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(with_grad):
             answer = student(*inputs)
     except NotYet:
         raise
