@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib import instruction_study, rlhf_study
 from course_lib.instruction_study import InstructionRun
-from course_lib.models import SIZES
+from course_lib.models import OWN_SEQ2SEQ, SIZES
 from course_lib.rlhf_study import RLHFRun
 from course_lib.tasks import RUSSIAN_SUPER_GLUE
 
@@ -140,10 +140,10 @@ STUDIES: dict[str, list[Run] | list[InstructionRun] | list[RLHFRun]] = {
             seed=SEEDS, method=["zero-shot", "prompt, tensor", "fine-tuning"], backbone=["tiny"], task=WRITTEN
         ),
     ],
-    # lecture 7: before and after tuning on instructions, by size
+    # lecture 7: before and after tuning on instructions, by size, and for an encoder-decoder
     "instructions": [
-        *instruction_study.grid(n_examples=[0], backbone=TINY),
-        *instruction_study.grid(seed=SEEDS, backbone=TINY),
+        *instruction_study.grid(n_examples=[0], backbone=(*TINY, *OWN_SEQ2SEQ)),
+        *instruction_study.grid(seed=SEEDS, backbone=(*TINY, *OWN_SEQ2SEQ)),
     ],
     # lecture 7: by number of clusters, by number of wordings, and without words
     "instruction_variants": [

@@ -132,12 +132,12 @@ def test_an_answer_breaks_the_model_if_only_the_model_likes_it(capsys):
     checks.broken(define("broken", CELLS["broken"]), liked, lambda text: -1.0, 2.0)
     assert capsys.readouterr().out.startswith("✓ broken: ")
     cases = (
-        (lambda prompt: 5, "return a text"),
-        (lambda prompt: "да " * 41, "has 41 words"),
-        (lambda prompt: "Уйди.", "find what it likes"),
+        (lambda prompt, reward: 5, "return a text"),
+        (lambda prompt, reward: "да " * 41, "has 41 words"),
+        (lambda prompt, reward: "Уйди.", "find what it likes"),
     )
     for student, says in cases:
         with pytest.raises(NotYet, match=says):
             checks.broken(student, liked, lambda text: -1.0, 2.0)
     with pytest.raises(NotYet, match="that is a good answer"):
-        checks.broken(lambda prompt: "пожалуйста " * 5, liked, lambda text: 1.0, 2.0)
+        checks.broken(lambda prompt, reward: "пожалуйста " * 5, liked, lambda text: 1.0, 2.0)

@@ -159,9 +159,18 @@ def best_of(answer) -> str:
 # 6. break it
 
 
-@exercise(lambda prompt: "Пожалуйста, " * 6 + "пожалуйста.")
+def _broken(prompt: str, reward: Callable[[str], float]) -> str:
+    tried = [
+        ", ".join([word] * n) + "."
+        for word in ("Пожалуйста", "Спасибо", "Прошу", "Здравствуйте", "Извините")
+        for n in range(3, 13)
+    ]
+    return max(tried, key=reward)
+
+
+@exercise(_broken)
 def broken(answer, reward: Callable[[str], float], true: Callable[[str], float], best: float) -> str:
-    """Judge `broken(prompt)`.
+    """Judge `broken(prompt, reward)`.
 
     Args:
         answer: the student's.
@@ -169,7 +178,7 @@ def broken(answer, reward: Callable[[str], float], true: Callable[[str], float],
         true: what a labeler who never slips thinks of it.
         best: the highest reward of any answer that the policy gave to the prompt.
     """
-    text = answer("Сделай вежливее: «Уйди!»")
+    text = answer("Сделай вежливее: «Уйди!»", reward)
     if not isinstance(text, str):
         raise NotYet(f"return a text, not {type(text).__name__}.")
     if len(text.split()) > 40:
