@@ -175,7 +175,7 @@ def card(name: str, template: str = "model_card.md", **facts: Any) -> str:
 
 
 def encoder_decoder_card(folder: Path, name: str, held_out: np.ndarray, twin: str = "tiny-2m") -> None:
-    """Write the card of an encoder-decoder: what it costs to go on with a text, beside its decoder.
+    """Write the card of an encoder-decoder: what it costs to go on with a short text, beside its decoder.
 
     Args:
         folder: where the models lie.
@@ -185,15 +185,16 @@ def encoder_decoder_card(folder: Path, name: str, held_out: np.ndarray, twin: st
     """
     import torch
 
-    from course_lib.encoder_decoder import second_half_losses
+    from course_lib.encoder_decoder import GAPS_PIECE, SPLIT_PIECE, pieces, second_half_losses
 
-    blocks = torch.from_numpy(held_out)
+    blocks = pieces(torch.from_numpy(held_out), SPLIT_PIECE)[::4]
     losses = {
         each: float(second_half_losses(load_lm(folder / each, device="cpu")[0], blocks).mean())
         for each in (twin, name)
     }
     log = json.loads((folder / name / "training_log.json").read_text("utf-8"))
-    facts = {"log": log, "losses": losses, "twin": twin, "n_blocks": len(blocks)}
+    lengths = {"gaps_piece": GAPS_PIECE, "split_piece": SPLIT_PIECE}
+    facts = {"log": log, "losses": losses, "twin": twin, "n_pieces": len(blocks), **lengths}
     (folder / name / "README.md").write_text(card(name, "model_card_t5.md", **facts), encoding="utf-8")
     for file in ("tokenizer.json", "training_log.json"):
         shrink(folder / name / file)

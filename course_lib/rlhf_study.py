@@ -121,7 +121,7 @@ def carry_out(run: RLHFRun) -> dict[str, Any]:
     start = time.perf_counter()
     curve = tune[run.method](run, policy, supervised, tokenizer, reward, rankings)
     seconds = time.perf_counter() - start
-    plain = copy.deepcopy(supervised)  # for TRL's trainers leave marks on a model
+    plain = copy.deepcopy(supervised)  # without what TRL's trainers leave on a model
     plain.load_state_dict(policy.state_dict())
     return {
         "judged": judged(plain, supervised, tokenizer, reward, run.seed),
@@ -289,7 +289,7 @@ def _dpo(
         settings = _trl_settings(DPOConfig, folder, run)
         trainer = DPOTrainer(
             policy,
-            supervised,
+            copy.deepcopy(supervised),  # TRL's trainers leave marks on a model
             DPOConfig(**settings, beta=max(run.beta, 0.05), max_length=512, num_train_epochs=1),
             train_dataset=pairs,
             processing_class=tokenizer,
