@@ -30,7 +30,9 @@ MAX_PROMPT = 160  # tokens
 def questions(
     sizes: Mapping[tuple[str, str], int], part: str, scale: float, seed: int = 0, source: str | None = None
 ) -> list[Row]:
-    """Return what labelers and customers ask, in the deck's use cases and proportions.
+    """Return what labelers and customers ask, in the deck's use cases and, nearly, its proportions.
+
+    No prompt comes twice: of use cases in which many ask the same, a little less is left.
 
     Args:
         sizes: `rewards.RANKED_PROMPTS` or `rewards.PPO_PROMPTS`.
@@ -40,7 +42,7 @@ def questions(
         source: "labeler" or "customer" alone.
 
     Returns:
-        `prompt`, `category`, `source` and `reference`, what a labeler would answer; no prompt twice.
+        `prompt`, `category`, `source` and `reference`, what a labeler would answer.
 
     Raises:
         ValueError: fewer than one question.

@@ -75,9 +75,9 @@ def test_it_finds_the_optimal_policy_of_the_regularised_objective(length):
         return torch.stack([taste[tokens].sum() for _, tokens in examples])
 
     config = PPOConfig(
-        n_iterations=80,
+        n_iterations=60,
         batch_size=256,
-        minibatch_size=64,
+        minibatch_size=128,
         n_epochs=2,
         max_new_tokens=length,
         learning_rate=1e-2,
