@@ -128,9 +128,8 @@ def tuned(run: InstructionRun, model: PreTrainedModel, tokenizer: PreTrainedToke
     set_seed(run.seed)
     if model.config.is_encoder_decoder:
         pairs = encode_pairs(tokenizer, rows)
-        size = -(-len(pairs) // n_steps)
-        order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(run.seed)).tolist()
-        some = (order[i * size : (i + 1) * size] for i in range(n_steps))
+        order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(run.seed))
+        some = order.tensor_split(n_steps)  # as many steps as the decoder takes
         ready = (collate_pairs([pairs[i] for i in each], tokenizer.pad_token_id) for each in some)
     else:
         ready = batches(packs, 4, tokenizer.pad_token_id, run.seed)

@@ -61,7 +61,7 @@ LAYERS = (
         "report",
         "notebooks",
     ),
-    ("tasks", "prompt_diagrams", "instruction_diagrams", "scaling", "pretrain", "run"),
+    ("tasks", "prompt_diagrams", "instruction_diagrams", "rlhf_diagrams", "scaling", "pretrain", "run"),
     ("scoring", "replay"),
     ("prompts", "instructions", "rewards"),  # prompts score label words through `scoring`
     ("ppo", "chat", "tune_checks", "instruction_study"),

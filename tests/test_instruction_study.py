@@ -63,3 +63,14 @@ def test_what_is_stored_has_the_size_that_the_lecture_says():
                 assert {len(each) for each in hits.values()} == {N_TEST}
         tuned = [found for run, found in runs if run.n_examples]
         assert all(np.mean(found["losses"][-10:]) < np.mean(found["losses"][:10]) for found in tuned)
+
+
+def test_an_encoder_decoder_is_tuned_on_the_same_examples():
+    from course_lib.instruction_study import tuned
+    from course_lib.models import load_lm
+
+    model, tokenizer = load_lm("tiny-t5-2m", dtype="float32")
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    found = tuned(InstructionRun("tiny-t5-2m", seed=2, n_examples=60), model, tokenizer)
+    assert found["losses"] and found["n_too_long"] == 0
+    assert any(not each.equal(before[name]) for name, each in model.state_dict().items())
