@@ -181,6 +181,11 @@ def tune(
         raise ValueError(f"'{folder}' holds another run's checkpoints: resume it, or name a new folder.")
     if not len(train):
         raise ValueError("There are no examples to train on.")
+    if any(arguments.get(name) for name in ("gradient_checkpointing", "activation_checkpointing")):
+        raise ValueError(
+            "The model is not the Trainer's here: call model.gradient_checkpointing_enable() and model.train() "
+            "yourself, and leave the argument out."
+        )
     unknown = set(arguments) - {known.name for known in fields(TrainingArguments)}
     if unknown:
         raise ValueError(f"TrainingArguments know no {', '.join(sorted(unknown))}: see the library's list.")
