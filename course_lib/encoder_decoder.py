@@ -150,10 +150,13 @@ def second_half_losses(model: PreTrainedModel, blocks: Tensor) -> Tensor:
     with torch.inference_mode():
         for a, b in zip(first.split(8), second.split(8), strict=True):
             a, b = a.to(model.device), b.to(model.device)
+            read = a if model.config.is_encoder_decoder else torch.cat([a, b], 1)
+            # nothing is padding, though end-of-text and padding share an id
+            inputs = {"input_ids": read, "attention_mask": torch.ones_like(read)}
             if model.config.is_encoder_decoder:
-                logits = model(input_ids=a, labels=b).logits
+                logits = model(**inputs, labels=b).logits
             else:
-                logits = model(input_ids=torch.cat([a, b], 1)).logits[:, half - 1 : -1]
+                logits = model(**inputs).logits[:, half - 1 : -1]
             each = F.cross_entropy(logits.float().transpose(1, 2), b, reduction="none")
             losses.append(each.mean(1).cpu())
     return torch.cat(losses)

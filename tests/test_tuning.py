@@ -184,7 +184,7 @@ def test_bad_input(setting):
         tune(prompt, model, train, resume=True)
     with pytest.raises(ValueError, match="know no lerning_rate"):
         tune(prompt, model, train, folder=folder, lerning_rate=1)
-    with pytest.raises(ValueError, match="call model.gradient_checkpointing_enable"):
+    with pytest.raises(ValueError, match=r"call model\.gradient_checkpointing_enable"):
         tune(prompt, model, train, folder=folder, gradient_checkpointing=True)
     with pytest.raises(ValueError, match="is damaged"):
         tune(prompt, model, train, train[:4], folder, max_steps=2, eval_steps=1, **OPTIONS)

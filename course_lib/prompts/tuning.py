@@ -183,8 +183,8 @@ def tune(
         raise ValueError("There are no examples to train on.")
     if any(arguments.get(name) for name in ("gradient_checkpointing", "activation_checkpointing")):
         raise ValueError(
-            "The model is not the Trainer's here: call model.gradient_checkpointing_enable() and model.train() "
-            "yourself, and leave the argument out."
+            "The model is not the Trainer's here: call model.gradient_checkpointing_enable() and "
+            "model.train(), and leave the argument out."
         )
     unknown = set(arguments) - {known.name for known in fields(TrainingArguments)}
     if unknown:
