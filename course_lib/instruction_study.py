@@ -7,10 +7,12 @@ carries the runs out and keeps them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from course_lib.grids import grid_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -65,10 +67,7 @@ class InstructionRun:
     learning_rate: float = 5e-4
 
 
-def grid(**values: Iterable[Any]) -> Iterator[InstructionRun]:
-    """Yield the runs of a grid, the last named value changing fastest."""
-    for some in product(*values.values()):
-        yield InstructionRun(**dict(zip(values, some, strict=True)))
+grid = partial(grid_of, InstructionRun)
 
 
 def carry_out(run: InstructionRun) -> dict[str, Any]:
@@ -191,12 +190,8 @@ def demonstrated(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> 
     import numpy as np
 
     from course_lib.instructions.answers import completion_scores
-    from course_lib.instructions.supervised import from_messages
-    from course_lib.instructions.use_cases import demonstrations
+    from course_lib.instructions.use_cases import chats
 
-    rows = [
-        from_messages(messages, tokenizer.eos_token)
-        for messages in demonstrations()["validation"]["messages"]
-    ]
+    rows = chats("validation", tokenizer.eos_token)
     nats = completion_scores(model, tokenizer, rows)
     return -nats / np.log(2) / [len(row["completion"].encode()) for row in rows]

@@ -89,16 +89,14 @@ def supervised_policy(
         The policy, in evaluation mode, and its tokenizer.
     """
     from course_lib.instructions.packing import batches, packed
-    from course_lib.instructions.supervised import encode_all, from_messages
+    from course_lib.instructions.supervised import encode_all
     from course_lib.instructions.tuning import tune
-    from course_lib.instructions.use_cases import demonstrations
+    from course_lib.instructions.use_cases import chats
     from course_lib.models import load_lm
 
     model, tokenizer = load_lm(backbone, dtype="float32")
-    chats = [
-        from_messages(messages, tokenizer.eos_token) for messages in demonstrations()["train"]["messages"]
-    ]
-    packs = packed(encode_all(tokenizer, chats, 512)[0], 512)
+    encoded, _ = encode_all(tokenizer, chats("train", tokenizer.eos_token), 512)
+    packs = packed(encoded, 512)
     ready = batches(packs, 2, tokenizer.pad_token_id, seed)
     tune(model, ready, n_epochs * (len(packs) // 2), learning_rate=5e-4, progress=progress)
     return model.eval(), tokenizer
@@ -195,18 +193,14 @@ def trained_reward(
     Returns:
         The reward model.
     """
-    from course_lib.instructions.supervised import from_messages
-    from course_lib.instructions.use_cases import demonstrations
+    from course_lib.instructions.use_cases import chats
     from course_lib.rewards.model import encode, normalise, reward_model
     from course_lib.rewards.training import encode_ranking, train
 
     model = reward_model(policy, settings.get("seed", 1))
     train(model, [encode_ranking(tokenizer, as_read(ranking)) for ranking in rankings], **settings)
-    chats = [
-        from_messages(messages, tokenizer.eos_token)
-        for messages in demonstrations()["validation"]["messages"]
-    ]
-    normalise(model, [encode(tokenizer, chat["prompt"], chat["completion"]) for chat in chats])
+    held_out = chats("validation", tokenizer.eos_token)
+    normalise(model, [encode(tokenizer, chat["prompt"], chat["completion"]) for chat in held_out])
     return model
 
 

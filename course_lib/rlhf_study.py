@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from course_lib import rlhf
+from course_lib.grids import grid_of
 
 if TYPE_CHECKING:
     import torch
@@ -67,22 +66,30 @@ class RLHFRun:
     n_iterations: int = 60
 
 
-def grid(**values: Iterable[Any]) -> Iterator[RLHFRun]:
-    """Yield the runs of a grid, the last named value changing fastest."""
-    for some in product(*values.values()):
-        yield RLHFRun(**dict(zip(values, some, strict=True)))
+grid = partial(grid_of, RLHFRun)
+
+
+class Prepared(NamedTuple):
+    """What steps 1 and 2 leave.
+
+    Attributes:
+        policy: the supervised one.
+        tokenizer: its tokenizer.
+        reward: the reward model.
+        rankings: that it learned from.
+        accuracy: of the reward model on other rankings.
+    """
+
+    policy: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    reward: PreTrainedModel
+    rankings: list[Ranking]
+    accuracy: float
 
 
 @lru_cache(maxsize=1)
-def prepared(
-    backbone: str, seed: int
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, PreTrainedModel, list[Ranking], float]:
-    """Carry out steps 1 and 2.
-
-    Returns:
-        The supervised policy, its tokenizer, the reward model, the rankings that it learned from, and its
-        accuracy on others.
-    """
+def prepared(backbone: str, seed: int) -> Prepared:
+    """Carry out steps 1 and 2."""
     from course_lib.rewards import LABELERS, RANKED_PROMPTS, pair_accuracy
 
     policy, tokenizer = rlhf.supervised_policy(backbone, seed, progress=False)
@@ -96,7 +103,7 @@ def prepared(
     )
     held_out = rankings["validation"]
     accuracy, *_ = pair_accuracy(held_out, rlhf.ranking_rewards(model, tokenizer, held_out))
-    return policy, tokenizer, model, rankings["train"], accuracy
+    return Prepared(policy, tokenizer, model, rankings["train"], accuracy)
 
 
 def carry_out(run: RLHFRun) -> dict[str, Any]:
@@ -112,21 +119,21 @@ def carry_out(run: RLHFRun) -> dict[str, Any]:
     """
     from transformers import set_seed
 
-    supervised, tokenizer, reward, rankings, accuracy = prepared(run.backbone, run.seed)
+    begun = prepared(run.backbone, run.seed)
     tune = {"sft": _nothing, "ppo": _ppo, "dpo": _dpo, "rloo": _online, "grpo": _online}
     if run.method not in tune:
         raise ValueError(f"There is no method {run.method!r}: {', '.join(tune)}.")
-    policy = copy.deepcopy(supervised)
+    policy = copy.deepcopy(begun.policy)
     set_seed(run.seed)
     start = time.perf_counter()
-    curve = tune[run.method](run, policy, supervised, tokenizer, reward, rankings)
+    curve = tune[run.method](run, policy, begun)
     seconds = time.perf_counter() - start
-    plain = copy.deepcopy(supervised)  # without what TRL's trainers leave on a model
+    plain = copy.deepcopy(begun.policy)  # without what TRL's trainers leave on a model
     plain.load_state_dict(policy.state_dict())
     return {
-        "judged": judged(plain, supervised, tokenizer, reward, run.seed),
+        "judged": judged(plain, begun),
         "curve": {name: [round(each, 3) for each in values] for name, values in curve.items()},
-        "reward_accuracy": round(accuracy, 4),
+        "reward_accuracy": round(begun.accuracy, 4),
         "seconds": round(seconds, 1),
     }
 
@@ -160,35 +167,28 @@ def config(run: RLHFRun) -> Any:
     )
 
 
-def _ppo(
-    run: RLHFRun,
-    policy: PreTrainedModel,
-    supervised: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    reward: PreTrainedModel,
-    _: Sequence[Ranking],
-) -> dict[str, list[float]]:
+def _ppo(run: RLHFRun, policy: PreTrainedModel, begun: Prepared) -> dict[str, list[float]]:
     from course_lib.ppo import PPO
     from course_lib.rewards.model import reward_model, score
 
-    rows, prompts = asked(tokenizer)
-    truth = rlhf.true_reward(tokenizer, rows)
+    rows, prompts = asked(begun.tokenizer)
+    truth = rlhf.true_reward(begun.tokenizer, rows)
     true: list[float] = []
 
     def rewarded(examples: list) -> torch.Tensor:
         true.append(float(truth(examples).mean()))
-        return score(reward, examples)
+        return score(begun.reward, examples)
 
-    value = copy.deepcopy(reward) if run.value_from_reward else reward_model(supervised, run.seed)
-    text = held_text(tokenizer, "train", 512) if run.ptx else None
+    value = copy.deepcopy(begun.reward) if run.value_from_reward else reward_model(begun.policy, run.seed)
+    text = held_text(begun.tokenizer, "train", 512) if run.ptx else None
     ppo = PPO(
         policy,
-        supervised,
+        begun.policy,
         value,
         rewarded,
         prompts,
         config(run),
-        eos_id=tokenizer.eos_token_id,
+        eos_id=begun.tokenizer.eos_token_id,
         pretraining=text,
     )
     history = ppo.train(progress=False)
@@ -208,13 +208,7 @@ def held_text(tokenizer: PreTrainedTokenizerBase, part: str, n_blocks: int) -> t
     return torch.stack([ready[i]["input_ids"] for i in range(min(n_blocks, len(ready)))])
 
 
-def judged(
-    policy: PreTrainedModel,
-    supervised: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    reward: PreTrainedModel,
-    seed: int,
-) -> dict[str, Any]:
+def judged(policy: PreTrainedModel, begun: Prepared) -> dict[str, Any]:
     """Judge a policy on held-out questions, and on what it could do before.
 
     Returns:
@@ -232,6 +226,7 @@ def judged(
     from course_lib.tasks import load_task
     from course_lib.world.judgement import judge
 
+    tokenizer = begun.tokenizer
     rows = rlhf.questions(PPO_PROMPTS, "validation", 1.1 * N_JUDGED / 16_185, seed=1)[:N_JUDGED]
     prompts = rlhf.prompt_ids(tokenizer, rows)
     chance = uniforms(len(prompts), rlhf.MAX_NEW_TOKENS, 77)
@@ -248,9 +243,9 @@ def judged(
         answered = solve(policy, tokenizer, task, test)
         tax[name] = "".join(str(int(a == r["label"])) for a, r in zip(answered, test, strict=True))
     return {
-        "score": [round(each, 2) for each in score(reward, examples).tolist()],
+        "score": [round(each, 2) for each in score(begun.reward, examples).tolist()],
         "true": [round(each.total, 2) for each in seen],
-        "kl": round(mean_kl(policy, supervised, examples, TEMPERATURE), 3),
+        "kl": round(mean_kl(policy, begun.policy, examples, TEMPERATURE), 3),
         "ended": round(float(sampled.ended.float().mean()), 3),
         **{
             name: round(sum(getattr(each, name) for each in seen) / len(seen), 3)
@@ -265,14 +260,7 @@ def judged(
 # the peers
 
 
-def _dpo(
-    run: RLHFRun,
-    policy: PreTrainedModel,
-    supervised: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    _: PreTrainedModel,
-    rankings: Sequence[Ranking],
-) -> dict[str, list[float]]:
+def _dpo(run: RLHFRun, policy: PreTrainedModel, begun: Prepared) -> dict[str, list[float]]:
     """Tune on the pairs themselves, without a reward model, with TRL's DPOTrainer."""
     import tempfile
 
@@ -280,32 +268,31 @@ def _dpo(
     from trl import DPOConfig, DPOTrainer
 
     from course_lib.rewards import as_columns
+    from course_lib.trl_settings import trl_config
 
-    rows = as_columns([rlhf.as_read(ranking) for ranking in rankings])
+    rows = as_columns([rlhf.as_read(ranking) for ranking in begun.rankings])
     # as many pairs as PPO samples responses
     pairs = Dataset.from_list(rows).remove_columns("labeler").shuffle(seed=run.seed)
     pairs = pairs.select(range(min(len(pairs), run.n_iterations * BATCH)))
+    settings = {
+        **_settings(run),
+        "beta": max(run.beta, 0.05),
+        "max_length": 512,
+        "num_train_epochs": 1,
+    }
     with tempfile.TemporaryDirectory() as folder:
-        settings = _trl_settings(DPOConfig, folder, run)
         trainer = DPOTrainer(
             policy,
-            copy.deepcopy(supervised),  # TRL's trainers leave marks on a model
-            DPOConfig(**settings, beta=max(run.beta, 0.05), max_length=512, num_train_epochs=1),
+            copy.deepcopy(begun.policy),  # TRL's trainers leave marks on a model
+            trl_config(DPOConfig, folder, policy, **settings),
             train_dataset=pairs,
-            processing_class=tokenizer,
+            processing_class=begun.tokenizer,
         )
         trainer.train()
     return {"loss": [each["loss"] for each in trainer.state.log_history if "loss" in each]}
 
 
-def _online(
-    run: RLHFRun,
-    policy: PreTrainedModel,
-    supervised: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    reward: PreTrainedModel,
-    _: Sequence[Ranking],
-) -> dict[str, list[float]]:
+def _online(run: RLHFRun, policy: PreTrainedModel, begun: Prepared) -> dict[str, list[float]]:
     """Tune on the reward model with TRL's RLOOTrainer or GRPOTrainer: as many responses, four a prompt."""
     import tempfile
 
@@ -314,22 +301,22 @@ def _online(
 
     from course_lib.instructions.supervised import asked as read
     from course_lib.rewards.model import score
+    from course_lib.trl_settings import trl_config
 
-    rows, prompts = asked(tokenizer)
+    rows, prompts = asked(begun.tokenizer)
     of_prompt = {read(row["prompt"]): ids for row, ids in zip(rows, prompts, strict=True)}
 
     def rewarded(prompts: list[str], completion_ids: list[list[int]], **_: Any) -> list[float]:
         examples = [(of_prompt[p], list(ids)) for p, ids in zip(prompts, completion_ids, strict=True)]
-        penalty = [0.0 if ids and ids[-1] == tokenizer.eos_token_id else 1.0 for _, ids in examples]
-        return [r - p for r, p in zip(score(reward, examples).tolist(), penalty, strict=True)]
+        penalty = [0.0 if ids and ids[-1] == begun.tokenizer.eos_token_id else 1.0 for _, ids in examples]
+        return [r - p for r, p in zip(score(begun.reward, examples).tolist(), penalty, strict=True)]
 
     name = run.method.upper()
     kind, trainer_kind = getattr(trl, f"{name}Config"), getattr(trl, f"{name}Trainer")
     data = Dataset.from_list([{"prompt": prompt} for prompt in of_prompt]).shuffle(seed=run.seed)
     with tempfile.TemporaryDirectory() as folder:
         settings = {
-            **_trl_settings(kind, folder, run),
-            "per_device_train_batch_size": 16,
+            **_settings(run),
             "gradient_accumulation_steps": 1,
             "steps_per_generation": BATCH // 16,
             "num_generations": 4,
@@ -340,32 +327,24 @@ def _online(
             "beta": run.beta,
         }
         trainer = trainer_kind(
-            policy, rewarded, kind(**settings), train_dataset=data, processing_class=tokenizer
+            policy,
+            rewarded,
+            trl_config(kind, folder, policy, **settings),
+            train_dataset=data,
+            processing_class=begun.tokenizer,
         )
         trainer.train()
     logs = [each for each in trainer.state.log_history if "reward" in each]
     return {"score": [each["reward"] for each in logs], "kl": [each.get("kl", 0.0) for each in logs]}
 
 
-def _trl_settings(kind: type, folder: str, run: RLHFRun) -> dict[str, Any]:
-    """Return what TRL's trainers have in common here: PPO's learning rate, no files, no tricks."""
-    from dataclasses import fields
-
-    known = {field.name for field in fields(kind)}
-    recomputing = (
-        "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
-    )
+def _settings(run: RLHFRun) -> dict[str, Any]:
+    """Return what TRL's trainers have in common here: PPO's learning rate and minibatches, and no chatter."""
     return {
-        "output_dir": folder,
-        "bf16": False,
-        recomputing: False,
         "disable_tqdm": True,
         "learning_rate": 1e-4,
         "logging_steps": 8,
         "lr_scheduler_type": "linear",
         "per_device_train_batch_size": 16,
-        "report_to": "none",
-        "save_strategy": "no",
         "seed": run.seed,
-        "use_cpu": True,
     }

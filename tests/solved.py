@@ -4,9 +4,12 @@ import linecache
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+import torch
+import torch.nn.functional as F
 
 from course_lib.exercises import Exercise, NotYet
 
@@ -15,6 +18,24 @@ def functions(path: Path) -> dict[str, str]:
     """Return the notebook's cells that define a function, by the function's name."""
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     return {found[1]: source for source in cells if (found := re.match(r"def (\w+)\(", source))}
+
+
+def exercises(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return the cells that define the functions of a seminar's exercises, by the function's name."""
+    return {name: source for name, source in functions(path).items() if name in names}
+
+
+def define(name: str, source: str, **more: Any) -> Callable:
+    """Run a cell that defines a function, and return the function.
+
+    Args:
+        name: of the function.
+        source: of the cell.
+        **more: names that it uses besides torch, Tensor and F.
+    """
+    space = {"torch": torch, "Tensor": torch.Tensor, "F": F, **more}
+    run(name, source, space)
+    return space[name]
 
 
 def run(name: str, source: str, space: dict) -> None:

@@ -3,25 +3,20 @@
 The functions under test are the solved notebook's own; a mistake is a solution with a few words changed.
 """
 
+from functools import partial
+
 import pytest
-import torch
-import torch.nn.functional as F
 
 from course_lib import notebooks
 from course_lib.exercises import instructions as checks
 from course_lib.instructions import InstructionTemplate
-from tests.solved import changed, functions, names_the_mistake, passes, run
+from tests import solved
+from tests.solved import changed, exercises, names_the_mistake, passes
 
 SOLVED = notebooks.ROOT / "seminars" / "04_instructions.ipynb"
 NAMES = checks.__all__
-CELLS = {name: source for name, source in functions(SOLVED).items() if name in NAMES}
-
-
-def define(name: str, source: str):
-    """Run a cell that defines a function, and return the function."""
-    space = {"torch": torch, "Tensor": torch.Tensor, "F": F, "InstructionTemplate": InstructionTemplate}
-    run(name, source, space)
-    return space[name]
+CELLS = exercises(SOLVED, NAMES)
+define = partial(solved.define, InstructionTemplate=InstructionTemplate)
 
 
 def test_every_exercise_has_its_cell():

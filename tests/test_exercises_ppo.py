@@ -4,22 +4,14 @@ The functions under test are the solved notebook's own; a mistake is a solution 
 """
 
 import pytest
-import torch
 
 from course_lib import notebooks
 from course_lib.exercises import ppo as checks
-from tests.solved import changed, functions, names_the_mistake, passes, run
+from tests.solved import changed, define, exercises, names_the_mistake, passes
 
 SOLVED = notebooks.ROOT / "seminars" / "06_ppo.ipynb"
 NAMES = checks.__all__
-CELLS = {name: source for name, source in functions(SOLVED).items() if name in NAMES}
-
-
-def define(name: str, source: str):
-    """Run a cell that defines a function, and return the function."""
-    space = {"torch": torch, "Tensor": torch.Tensor}
-    run(name, source, space)
-    return space[name]
+CELLS = exercises(SOLVED, NAMES)
 
 
 def test_every_exercise_has_its_cell():

@@ -4,25 +4,16 @@ The functions under test are the solved notebook's own; a mistake is a solution 
 """
 
 import pytest
-import torch
-import torch.nn.functional as F
 
 from course_lib import notebooks
 from course_lib.exercises import NotYet
 from course_lib.exercises import rewards as checks
-from tests.solved import changed, functions, names_the_mistake, passes, run
+from tests.solved import changed, define, exercises, names_the_mistake, passes
 
 SOLVED = notebooks.ROOT / "seminars" / "05_rewards.ipynb"
 NAMES = checks.__all__
-CELLS = {name: source for name, source in functions(SOLVED).items() if name in NAMES}
+CELLS = exercises(SOLVED, NAMES)
 PLAIN = [name for name in NAMES if name != "broken"]
-
-
-def define(name: str, source: str):
-    """Run a cell that defines a function, and return the function."""
-    space = {"torch": torch, "Tensor": torch.Tensor, "F": F}
-    run(name, source, space)
-    return space[name]
 
 
 def test_every_exercise_has_its_cell():

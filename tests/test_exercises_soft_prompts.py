@@ -6,27 +6,21 @@ The functions under test are the solved notebook's own; a mistake is a solution 
 # ruff: noqa: E501 (one mistake a line)
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
-import torch.nn.functional as F
 from torch import nn
 
 from course_lib import notebooks
 from course_lib.exercises import soft_prompts as checks
-from tests.solved import changed, functions, names_the_mistake, passes, run
+from tests import solved
+from tests.solved import changed, exercises, names_the_mistake, passes
 
 SOLVED = notebooks.ROOT / "seminars" / "03_soft_prompts.ipynb"
 NAMES = checks.__all__
-CELLS = {name: source for name, source in functions(SOLVED).items() if name in NAMES}
-
-
-def define(name: str, source: str):
-    """Run a cell that defines a function, and return the function."""
-    space = {"torch": torch, "Tensor": torch.Tensor, "nn": nn, "F": F, "json": json, "Path": Path}
-    run(name, source, space)
-    return space[name]
+CELLS = exercises(SOLVED, NAMES)
+define = partial(solved.define, nn=nn, json=json, Path=Path)
 
 
 def test_every_exercise_has_its_cell():

@@ -50,6 +50,9 @@ LAYERS = (
         "quiet",
         "encoder_decoder",
         "logits",
+        "grids",
+        "padding",
+        "trl_settings",
     ),
     (
         "models",

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.instructions.supervised import Encoded
+from course_lib.padding import added_mask, padded
 
 IGNORED = -100  # the label of a place that has no loss
 
@@ -87,9 +88,7 @@ def collate(rows: Sequence[Sequence[Encoded]], pad_id: int) -> dict[str, Tensor]
         batch["position_ids"].append([place for one in parts for place in range(len(one.ids))])
         batch["segments"].append([number for number, one in enumerate(parts) for _ in one.ids])
     tensors = {name: torch.tensor(values) for name, values in batch.items()}
-    allowed = packing_mask(tensors.pop("segments"))
-    lowest = torch.finfo(torch.float32).min
-    return {"attention_mask": torch.zeros(allowed.shape).masked_fill(~allowed, lowest), **tensors}
+    return {"attention_mask": added_mask(packing_mask(tensors.pop("segments"))), **tensors}
 
 
 def collate_pairs(pairs: Sequence[tuple[list[int], list[int]]], pad_id: int) -> dict[str, Tensor]:
@@ -98,11 +97,6 @@ def collate_pairs(pairs: Sequence[tuple[list[int], list[int]]], pad_id: int) -> 
     Returns:
         input_ids and attention_mask (batch, prompt), labels (batch, completion).
     """
-
-    def padded(values: list[list[int]], fill: int) -> Tensor:
-        longest = max(map(len, values))
-        return torch.tensor([value + [fill] * (longest - len(value)) for value in values])
-
     prompts = [prompt for prompt, _ in pairs]
     return {
         "input_ids": padded(prompts, pad_id),

@@ -6,7 +6,6 @@ Slide "Finetuned Language Net": "Let's format many tasks in this manner and fine
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from transformers import get_cosine_schedule_with_warmup
 
 from course_lib.instructions.packing import IGNORED
 from course_lib.logits import logits_at
+from course_lib.trl_settings import trl_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,22 +126,13 @@ def sft_trainer(
     """
     from trl import SFTConfig, SFTTrainer
 
-    known = {field.name for field in fields(SFTConfig)}
-    recomputing = (
-        "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
-    )
-    usual = {
+    learned = {
         "completion_only_loss": "prompt" in rows.column_names,
         "assistant_only_loss": "messages" in rows.column_names,
-        "bf16": False,
-        recomputing: False,
-        "report_to": "none",
-        "save_strategy": "no",
-        "use_cpu": model.device.type == "cpu",
     }
     return SFTTrainer(
         model=model,
-        args=SFTConfig(output_dir=str(folder), **{**usual, **settings}),
+        args=trl_config(SFTConfig, folder, model, **{**learned, **settings}),
         train_dataset=rows,
         processing_class=tokenizer,
     )

@@ -56,6 +56,16 @@ def demonstrations(scale: float = 0.1, seed: int = 0) -> DatasetDict:
     return DatasetDict({part: Dataset.from_list(rows) for part, rows in mixed.items()})
 
 
+def chats(part: str, eos_token: str) -> list[dict[str, str]]:
+    """Return the demonstrations of a part as `prompt` and `completion` (see `supervised.from_messages`).
+
+    Args:
+        part: "train" or "validation".
+        eos_token: the tokenizer's.
+    """
+    return [from_messages(messages, eos_token) for messages in demonstrations()[part]["messages"]]
+
+
 def _of_labelers(part: str, of_each: Mapping[str, int], seed: int, taken: set[str]) -> list[dict[str, Any]]:
     """Return hand-written demonstrations, and as many made ones as are missing."""
     rows = []

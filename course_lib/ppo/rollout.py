@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from course_lib.padding import padded
+
 CROWDED = 0.75  # a batch is made smaller when no more of it than that goes on: to copy the cache costs too
 
 
@@ -113,10 +115,9 @@ def sample(
         [*prompt, *response[:length]]
         for prompt, response, length in zip(prompts, responses.tolist(), lengths.tolist(), strict=True)
     ]
-    time = max(map(len, rows))
     return Rollout(
-        torch.tensor([row + [pad_id] * (time - len(row)) for row in rows], device=model.device),
-        torch.tensor([[1] * len(row) + [0] * (time - len(row)) for row in rows], device=model.device),
+        padded(rows, pad_id).to(model.device),
+        padded([[1] * len(row) for row in rows], 0).to(model.device),
         torch.tensor([len(prompt) for prompt in prompts], device=model.device),
         responses,
         mask,

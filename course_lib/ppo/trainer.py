@@ -17,6 +17,7 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
+from course_lib.checkpointing import newest_checkpoint
 from course_lib.logits import logits_at
 from course_lib.ppo import formulas
 from course_lib.ppo.experience import Example, Experience, Response, collate, spread
@@ -121,11 +123,20 @@ class ActorCritic(nn.Module):
 
 def response_logprobs(policy: PreTrainedModel, batch: Any, temperature: float) -> tuple[Tensor, Tensor]:
     """Return the log-probabilities of the responses' tokens and their entropies, row by row (tokens,)."""
+    logits = response_logits(policy, batch, temperature)
+    return token_logprobs(logits, batch), formulas.entropy(logits.detach())
+
+
+def response_logits(policy: PreTrainedModel, batch: Any, temperature: float) -> Tensor:
+    """Return the logits, divided by the temperature, that predict the responses' tokens (tokens, vocab)."""
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "use_cache": False}
-    logits = logits_at(policy, batch.predictors, **inputs) / temperature
+    return logits_at(policy, batch.predictors, **inputs) / temperature
+
+
+def token_logprobs(logits: Tensor, batch: Any) -> Tensor:
+    """Return the log-probabilities of the responses' tokens, row by row (tokens,)."""
     tokens = batch.tokens[batch.mask.bool()]
-    each = logits.log_softmax(-1)
-    return each.gather(1, tokens[:, None])[:, 0], formulas.entropy(logits.detach())
+    return logits.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
 
 
 def response_values(value_model: PreTrainedModel, batch: Any) -> Tensor:
@@ -241,15 +252,8 @@ class PPO:
         first, chosen = iteration * self.config.batch_size, []
         for place in range(first, first + self.config.batch_size):
             turn, at = divmod(place, len(self.prompts))
-            chosen.append(self._order(turn)[at])
+            chosen.append(_shuffled(len(self.prompts), self.config.seed, turn)[at])
         return chosen
-
-    def _order(self, turn: int) -> list[int]:
-        if getattr(self, "_turn", None) != turn:
-            self._turn = turn
-            rng = random.Random(f"prompts-{self.config.seed}-{turn}")
-            self._shuffled = rng.sample(range(len(self.prompts)), len(self.prompts))
-        return self._shuffled
 
     @torch.no_grad()
     def collect(self, iteration: int) -> list[Response]:
@@ -283,7 +287,7 @@ class PPO:
         for start in range(0, len(responses), config.minibatch_size):
             some = responses[start : start + config.minibatch_size]
             batch = collate(some, self.eos_id, policy.device)
-            ref, _ = response_logprobs(self.reference, batch, config.temperature)
+            ref = token_logprobs(response_logits(self.reference, batch, config.temperature), batch)
             values = response_values(self.both.value_model, batch)
             lengths = [len(each.tokens) for each in some]
             for each, a, b in zip(some, ref.cpu().split(lengths), values.cpu().split(lengths), strict=True):
@@ -416,22 +420,26 @@ class PPO:
         self.accelerator.wait_for_everyone()
 
     def _load(self) -> None:
-        found = sorted(
-            (self.folder or Path()).glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1])
-        )
-        if self.folder is None or not found:
+        newest = newest_checkpoint(self.folder) if self.folder else None
+        if newest is None:
             raise ValueError(f"There is no checkpoint in '{self.folder}': start with resume=False.")
-        state = json.loads((found[-1] / "run.json").read_text(encoding="utf-8"))
+        state = json.loads(Path(newest, "run.json").read_text(encoding="utf-8"))
         ours = asdict(self.config)
         theirs = state["config"]
         if other := [name for name in ours if theirs.get(name) != ours[name]]:
             name = other[0]
             raise ValueError(
-                f"'{found[-1]}' is of a run with {name}={theirs.get(name)}, and this one has {ours[name]}: "
+                f"'{newest}' is of a run with {name}={theirs.get(name)}, and this one has {ours[name]}: "
                 "name another folder."
             )
-        self.accelerator.load_state(str(found[-1]))
+        self.accelerator.load_state(newest)
         self.beta, self.history = state["beta"], state["history"]
+
+
+@lru_cache(maxsize=2)  # a batch may hold the end of one turn and the beginning of the next
+def _shuffled(n_prompts: int, seed: int, turn: int) -> list[int]:
+    """Return the order in which a turn takes the prompts."""
+    return random.Random(f"prompts-{seed}-{turn}").sample(range(n_prompts), n_prompts)
 
 
 def mean_kl(
@@ -446,7 +454,9 @@ def mean_kl(
                 for p, t in examples[start : start + 64]
             ]
             batch = collate(some, 0, policy.device)
-            ours, _ = response_logprobs(policy, batch, temperature)
-            theirs, _ = response_logprobs(reference, batch, temperature)
+            ours, theirs = (
+                token_logprobs(response_logits(model, batch, temperature), batch)
+                for model in (policy, reference)
+            )
             total += float((ours - theirs).sum())
     return total / len(examples)

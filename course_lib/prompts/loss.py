@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.logits import logits_at
+from course_lib.padding import padded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -28,11 +29,6 @@ def collate(rows: Sequence[tuple[list[int], list[int]]], pad_id: int) -> dict[st
     Returns:
         input_ids, labels and attention_mask (batch, time); labels are -100 where there is no target.
     """
-    time = max(len(ids) for ids, _ in rows)
-
-    def padded(values: Sequence[list[int]], fill: int) -> Tensor:
-        return torch.tensor([list(v) + [fill] * (time - len(v)) for v in values])
-
     return {
         "input_ids": padded([ids for ids, _ in rows], pad_id),
         "labels": padded([labels for _, labels in rows], -100),

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
+from course_lib.padding import padded
 from course_lib.quiet import quiet
 
 if TYPE_CHECKING:
@@ -107,14 +108,6 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, response: str) -> Ex
     return whole[:n], whole[n:]
 
 
-def padded(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """Put ids below one another, padded on the right; return them and their mask, both (batch, time)."""
-    longest = max(map(len, sequences))
-    ids = torch.tensor([[*each, *[pad_id] * (longest - len(each))] for each in sequences])
-    mask = torch.tensor([[1] * len(each) + [0] * (longest - len(each)) for each in sequences])
-    return ids, mask
-
-
 @torch.inference_mode()
 def score(model: PreTrainedModel, examples: Sequence[Example]) -> Tensor:
     """Return the reward of each response.
@@ -133,7 +126,8 @@ def score(model: PreTrainedModel, examples: Sequence[Example]) -> Tensor:
     order = sorted(range(len(examples)), key=lambda i: sum(map(len, examples[i])))
     for start in range(0, len(order), BATCH):
         some = order[start : start + BATCH]
-        ids, mask = padded([[*examples[i][0], *examples[i][1]] for i in some], 0)
+        texts = [[*examples[i][0], *examples[i][1]] for i in some]
+        ids, mask = padded(texts, 0), padded([[1] * len(text) for text in texts], 0)
         found[some] = rewards(model, ids.to(model.device), mask.to(model.device)).cpu()
     if not found.isfinite().all():
         worst = int((~found.isfinite()).nonzero()[0])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,8 +22,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
+from course_lib.padding import added_mask, padded
 from course_lib.rewards.comparisons import Ranking, as_columns
 from course_lib.rewards.model import encode
+from course_lib.trl_settings import trl_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,17 +111,10 @@ def collate(rankings: Sequence[EncodedRanking], pad_id: int = 0) -> dict[str, Te
         rows.append(ids)
         positions.append(position)
         branches.append(branch)
-    time = max(map(len, rows))
-
-    def filled(values: list[list[int]], fill: int) -> Tensor:
-        return torch.tensor([value + [fill] * (time - len(value)) for value in values])
-
-    allowed = tree_mask(filled(branches, -1))
-    lowest = torch.finfo(torch.float32).min
     return {
-        "input_ids": filled(rows, pad_id),
-        "position_ids": filled(positions, 0),
-        "attention_mask": torch.zeros(allowed.shape).masked_fill(~allowed, lowest),
+        "input_ids": padded(rows, pad_id),
+        "position_ids": padded(positions, 0),
+        "attention_mask": added_mask(tree_mask(padded(branches, -1))),
         **{name: torch.tensor(values) for name, values in places.items()},
     }
 
@@ -250,18 +245,6 @@ def trl_trainer(
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
 
-    known = {field.name for field in fields(RewardConfig)}
-    recomputing = (
-        "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
-    )
-    usual = {
-        "bf16": False,
-        recomputing: False,
-        "disable_dropout": True,
-        "report_to": "none",
-        "save_strategy": "no",
-        "use_cpu": model.device.type == "cpu",
-    }
     pairs = Dataset.from_list(as_columns(rankings)).remove_columns("labeler")
-    config = RewardConfig(output_dir=str(folder), **{**usual, **settings})
+    config = trl_config(RewardConfig, folder, model, **{"disable_dropout": True, **settings})
     return RewardTrainer(model=model, args=config, train_dataset=pairs, processing_class=tokenizer)
