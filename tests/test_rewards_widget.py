@@ -188,16 +188,19 @@ def test_it_works_in_jupyterlab_with_keys_alone(lab, tmp_path):
         options.add_argument(f"--{option}")
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     try:
+        driver.set_page_load_timeout(120)
         driver.get(f"{lab}lab/tree/label.ipynb")
         wait = WebDriverWait(driver, 60)
         keys = webdriver.ActionChains(driver).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT)
         entry = None
-        while entry is None:  # a key pressed before the kernel is there does nothing
+        for _ in range(5):  # a key pressed before the kernel is there does nothing
             wait.until(clickable((By.CSS_SELECTOR, ".jp-Notebook .cm-content"))).click()
             keys.perform()
             with contextlib.suppress(TimeoutException):
                 shown = clickable((By.CSS_SELECTOR, "input[placeholder^=numbers]"))
-                entry = WebDriverWait(driver, 15).until(shown)
+                entry = WebDriverWait(driver, 30).until(shown)
+                break
+        assert entry, driver.find_element(By.TAG_NAME, "body").text
         for number, typed in enumerate(("2 1 3", "2 1=3"), 1):
             entry.click()
             entry.send_keys(typed, Keys.ENTER)
