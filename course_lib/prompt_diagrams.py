@@ -35,7 +35,7 @@ METHODS: tuple[tuple[str, str, tuple[str, ...], str, str], ...] = (
         "Konodyuk & Tikhonova, Dec 2021",
         (SOFT, "Москва", SOFT, SOFT, "основана"),
         "input",
-        "tensor, MLP or BiLSTM + MLP",
+        "tensor or BiLSTM + MLP",
     ),
 )
 
@@ -85,7 +85,7 @@ def tuning_method(
         box(ax, middle, y, whole, 0.5, f"layer {layer + 1}, frozen", STONE)
         if enters == "layers":
             for i in range(n_prefix):
-                trained_box(ax, 0.1 + i * 0.75 + 0.35, y, 0.62, 0.5, "k, v" if i == 0 else "")
+                trained_box(ax, 0.1 + i * 0.75 + 0.35, y, 0.62, 0.5, "k, v")
     for x, token in zip(places, tokens, strict=True):
         soft = token == SOFT
         if soft:

@@ -12,6 +12,7 @@ from course_lib.prompts import Prompt, attach, attached, detach, generate, new_p
 from course_lib.prompts.format import PromptFormat
 from course_lib.prompts.loss import collate
 from course_lib.prompts.providers import TensorProvider
+from course_lib.quiet import quiet
 from tests.architectures import SHAPES, random_model
 
 TEMPLATE = "<P*2>{text}<P>, <P>"
@@ -294,6 +295,33 @@ def test_what_a_library_put_in_place_of_forward_comes_back(gpt2, tokenizer):
     assert words.forward is theirs
 
 
+def test_a_copy_of_a_model_with_a_prompt_is_a_copy(gpt2, tokenizer):
+    prompt = new_prompt(TEMPLATE, gpt2, tokenizer)
+    attach(gpt2, prompt)
+    ids = torch.tensor([prompt.encode(tokenizer, ROWS[0]).ids])
+    expected = gpt2(input_ids=ids).logits.detach()
+    copied = copy.deepcopy(gpt2)
+    with torch.no_grad():
+        gpt2.get_input_embeddings().weight.zero_()
+        prompt.provider.rows.zero_()
+    assert torch.equal(copied(input_ids=ids).logits, expected)
+    detach(copied)
+    assert "forward" not in vars(copied.get_input_embeddings())
+    assert prompt.encode(tokenizer, ROWS[0]).ids == ids[0].tolist()  # the original keeps its prompt
+
+
+def test_a_prompt_has_one_set_of_ids(gpt2, tokenizer):
+    prompt, larger = new_prompt(TEMPLATE, gpt2, tokenizer), copy.deepcopy(gpt2)
+    with quiet():
+        larger.resize_token_embeddings(5000)
+    with attached(gpt2, prompt):
+        with pytest.raises(ValueError, match="attached to a model in which its soft tokens have other ids"):
+            attach(larger, prompt)
+        assert prompt.first_id == 4096
+    with attached(larger, prompt):
+        assert prompt.first_id == 5000
+
+
 def test_bad_input(gpt2, tokenizer):
     prompt = new_prompt(TEMPLATE, gpt2, tokenizer)
     with pytest.raises(ValueError, match="Attach the prompt to a model first"):
@@ -315,5 +343,11 @@ def test_bad_input(gpt2, tokenizer):
         new_prompt(TEMPLATE, gpt2, tokenizer, "gru")
     with pytest.raises(ValueError, match="init='zeros' must be one of"):
         new_prompt(TEMPLATE, gpt2, tokenizer, init="zeros")
+    with pytest.raises(
+        ValueError, match="provider 'lstm' has no setting depth: it has width, hidden, n_layers"
+    ):
+        new_prompt(TEMPLATE, gpt2, tokenizer, "lstm", depth=3)
+    with pytest.raises(ValueError, match="provider 'tensor' has no setting width: it has none"):
+        new_prompt(TEMPLATE, gpt2, tokenizer, width=3)
     with pytest.raises(ValueError, match="has 4 soft tokens, and the provider 3"):
         Prompt(prompt.form, TensorProvider(3, 64))

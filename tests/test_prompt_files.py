@@ -183,6 +183,13 @@ def test_damaged_files_of_ruprompts(tmp_path, damage, error, message):
             ValueError,
             "the provider 'gru', which is none of tensor, lstm, mlp",
         ),
+        (
+            lambda f: (f / "prompt.json").write_text(
+                (f / "prompt.json").read_text().replace('"version": 1', '"version": 2')
+            ),
+            ValueError,
+            "has layout 2, and this course_lib reads up to 1",
+        ),
     ],
 )
 def test_damaged_files_of_ours(lm, tmp_path, damage, error, message):

@@ -106,6 +106,7 @@ def test_help_names_all_that_can_be_chosen(tmp_path):
         (["task=terra", "loss=mse"], "loss='mse' must be one of language_model, label_words"),
         (["task=terra", "backbone.name=tinny"], "There is no model 'tinny'; did you mean"),
         (["task=terra", "+training.lerning=1"], "TrainingArguments know no lerning"),
+        (["task=terra", "+provider.settings.depth=2"], "has no setting depth"),
         (["task=terra", "source=nowhere"], "nowhere"),
         (["task=terra", "max_tokens=5"], "tokens"),
         (["task=terra", "max_tokens=513"], "max_tokens=513: 'tiny-0.5m' has room for 512 here"),

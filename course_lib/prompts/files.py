@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 CONFIG, STATE, RUPROMPTS_STATE = "prompt.json", "prompt.safetensors", "prompt_provider.bin"
+VERSION = 1  # of our layout
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def save_pretrained(
     """
     provider = prompt.provider
     config = {
+        "version": VERSION,
         "format": str(prompt.form),
         "counts": [part.n for part in prompt.form.soft],  # an initial text's tokens, without its tokenizer
         "provider": {"name": provider_name(prompt), "settings": provider.settings},
@@ -229,6 +231,11 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def read_own(folder: Path, config: dict[str, Any]) -> Prompt:
     """Read our layout."""
+    if config.get("version", 1) > VERSION:
+        raise ValueError(
+            f"'{folder / CONFIG}' has layout {config['version']}, and this course_lib reads up to {VERSION}: "
+            "install a newer one."
+        )
     form = PromptFormat.parse(config["format"]).with_counts(config["counts"])
     name, settings = config["provider"]["name"], config["provider"]["settings"]
     if name not in PROVIDERS:

@@ -6,8 +6,9 @@ and its modules stay what they were, and `detach` leaves nothing behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -86,11 +87,15 @@ def new_prompt(
         **settings: of the provider.
 
     Raises:
-        ValueError: a template that cannot be read or has no soft token, or an unknown name.
+        ValueError: a template that cannot be read or has no soft token, or an unknown name or setting.
     """
     for given, known, what in ((provider, PROVIDERS, "provider"), (init, (None, *INITS), "init")):
         if given not in known:
             raise ValueError(f"{what}='{given}' must be one of {', '.join(map(str, known))}.")
+    known_settings = list(signature(PROVIDERS[provider]).parameters)[2:]
+    if unknown := sorted(settings.keys() - set(known_settings)):
+        has = f"it has {', '.join(known_settings)}" if known_settings else "it has none"
+        raise ValueError(f"The provider '{provider}' has no setting {', '.join(unknown)}: {has}.")
     form = PromptFormat.parse(template).count(tokenizer)
     if not form.n_soft:
         raise ValueError(f"The format {template!r} has no soft token, nothing to train: put <P> into it.")
@@ -126,34 +131,53 @@ def attach(model: PreTrainedModel, *prompts: Prompt) -> None:
             reads, a vocabulary that has been resized meanwhile.
     """
     words = model.get_input_embeddings()
-    if hasattr(words.forward, "prompts"):
+    if isinstance(words.forward, SoftLookup):
         raise ValueError("This model already has a prompt attached: detach it first.")
     if not prompts:
         raise ValueError("There is no prompt to attach.")
+    first = words.num_embeddings
     for prompt in prompts:
         check_fits(prompt, model)
-    n_words = first = words.num_embeddings
-    for prompt in prompts:
-        prompt.first_id = first
-        first += prompt.provider.n_tokens
-    look_up = words.forward
-
-    def forward(ids: Tensor) -> Tensor:
-        if words.num_embeddings != n_words:
+        if prompt.first_id not in (None, first):
             raise ValueError(
-                f"The vocabulary had {n_words} words when the prompt was attached, and now has "
-                f"{words.num_embeddings}: detach the prompt, attach it again, and encode anew."
+                "This prompt is attached to a model in which its soft tokens have other ids: detach it there "
+                "first, or attach a copy."
             )
-        is_soft = ids >= n_words
-        if not torch.compiler.is_compiling() and not is_soft.any():
-            return look_up(ids)  # all but the first step of generation
-        embedded = look_up(ids.masked_fill(is_soft, 0))
-        rows = torch.cat([prompt() for prompt in prompts]).to(embedded.device, embedded.dtype)
-        soft = F.embedding((ids - n_words).clamp(min=0), rows)
-        return torch.where(is_soft[..., None], soft, embedded)
+        first += prompt.provider.n_tokens
+    words.forward = SoftLookup(words, prompts)
 
-    forward.prompts, forward.before = prompts, vars(words).get("forward")
-    words.forward = forward
+
+class SoftLookup:
+    """What an embedding does with prompts: words are looked up in its table, soft tokens in the prompts.
+
+    An object and no closure, so that a deep copy of the model looks up in the copy.
+
+    Attributes:
+        prompts: that are attached.
+        before: the embedding's own `forward`, if a library had replaced it too.
+    """
+
+    def __init__(self, words: nn.Embedding, prompts: Sequence[Prompt]) -> None:
+        self.words, self.prompts, self.n_words = words, prompts, words.num_embeddings
+        self.look_up, self.before = words.forward, vars(words).get("forward")
+        first = self.n_words
+        for prompt in prompts:
+            prompt.first_id = first
+            first += prompt.provider.n_tokens
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        if self.words.num_embeddings != self.n_words:
+            raise ValueError(
+                f"The vocabulary had {self.n_words} words when the prompt was attached, and now has "
+                f"{self.words.num_embeddings}: detach the prompt, attach it again, and encode anew."
+            )
+        is_soft = ids >= self.n_words
+        if not torch.compiler.is_compiling() and not is_soft.any():
+            return self.look_up(ids)  # all but the first step of generation
+        embedded = self.look_up(ids.masked_fill(is_soft, 0))
+        rows = torch.cat([prompt() for prompt in self.prompts]).to(embedded.device, embedded.dtype)
+        soft = F.embedding((ids - self.n_words).clamp(min=0), rows)
+        return torch.where(is_soft[..., None], soft, embedded)
 
 
 def check_fits(prompt: Prompt, model: PreTrainedModel) -> None:
@@ -173,7 +197,7 @@ def check_fits(prompt: Prompt, model: PreTrainedModel) -> None:
 def detach(model: PreTrainedModel) -> None:
     """Make a model as it was before `attach`; one without prompts stays as it is."""
     words = model.get_input_embeddings()
-    if hasattr(words.forward, "prompts"):
+    if isinstance(words.forward, SoftLookup):
         for prompt in words.forward.prompts:
             prompt.first_id = None
         before = words.forward.before
