@@ -14,6 +14,11 @@ def padded(rows: Sequence[Sequence[int]], fill: int) -> Tensor:
     return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows])
 
 
+def left_padded(rows: Sequence[Sequence[int]], fill: int) -> Tensor:
+    """Put rows of numbers below one another, filled on the left up to the longest (rows, longest)."""
+    return padded([row[::-1] for row in rows], fill).flip(1)
+
+
 def added_mask(allowed: Tensor) -> Tensor:
     """Return what is added to attention's scores: 0 where a place may be looked at, else next to −∞.
 

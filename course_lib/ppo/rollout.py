@@ -1,23 +1,65 @@
 """Rollouts: responses sampled from the policy, with the log-probabilities that they were sampled with.
 
-The same as `generate` with sampling, and faster for this purpose: a response that has ended leaves the batch
-(`generate` pads it to the end of the longest), and log-probabilities are kept as they come instead of being
-computed once more. Chance is one number a token, drawn before: so neither the size of a batch nor the number
-of processes changes what is sampled.
+The same as `generate` with sampling, and faster for this purpose: prompts of like length are read together
+and a response that has ended leaves the batch (`generate` pads both to the longest), the cache has room
+instead of being copied at every token, and log-probabilities are kept as they come. Chance is one number a
+token, drawn before: so neither the size of a batch nor the number of processes changes what is sampled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
+from transformers import Cache, DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 
-from course_lib.padding import padded
+from course_lib.padding import left_padded, padded
 
+GROUP = 8  # prompts read at once: as few as make the product of matrices whole, for they are padded
 CROWDED = 0.75  # a batch is made smaller when no more of it than that goes on: to copy the cache costs too
+
+
+class RoomyLayer(DynamicLayer):
+    """Keys and values with room for those to come: the library's layer copies all of them at every token."""
+
+    def __init__(self, groups: Sequence[DynamicLayer], room: int) -> None:
+        """Take over what groups of rows have read, below one another and flush right.
+
+        Args:
+            groups: layers of the library's cache.
+            room: tokens to come.
+        """
+        super().__init__()
+        self.lazy_initialization(groups[0].keys, groups[0].values)
+        self.length = max(group.get_seq_length() for group in groups)
+        self.whole = []
+        for read in ([group.keys for group in groups], [group.values for group in groups]):
+            n_rows, (_, heads, _, width) = sum(map(len, read)), read[0].shape
+            whole = read[0].new_zeros(n_rows, heads, self.length + room, width)
+            for rows, some in zip(whole.split([len(some) for some in read]), read, strict=True):
+                rows[:, :, self.length - some.shape[2] : self.length] = some
+            self.whole.append(whole)
+        self._show()
+
+    def _show(self) -> None:
+        self.keys, self.values = (whole[:, :, : self.length] for whole in self.whole)
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Write new keys and values behind the others; return all (rows, heads, time, width)."""
+        begin, self.length = self.length, self.length + key_states.shape[2]
+        for whole, states in zip(self.whole, (key_states, value_states), strict=True):
+            whole[:, :, begin : self.length] = states
+        self._show()
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        """Keep some rows."""
+        self.whole = [whole[indices] for whole in self.whole]
+        self._show()
 
 
 @dataclass
@@ -76,7 +118,7 @@ def sample(
         eos_id: the token that ends a response.
         pad_id: what fills shorter rows.
         temperature: that logits are divided by; the log-probabilities kept are those after division.
-        batch_size: prompts read at once, those of like length together.
+        batch_size: prompts answered at once, those of like length together.
 
     Returns:
         The rollout, on the model's device.
@@ -137,16 +179,10 @@ def _continue(
 ) -> None:
     """Sample responses to prompts of like length; write them into the given rows of what is found."""
     responses, logprobs, lengths = found
-    longest = max(map(len, prompts))
-    # padded on the left, so that all go on at the same place; positions count real tokens only
-    ids = torch.tensor([[eos_id] * (longest - len(p)) + list(p) for p in prompts], device=model.device)
-    seen = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=model.device)
-    positions = (seen.cumsum(1) - 1).clamp(min=0)
-    cache = DynamicCache(config=model.config)
+    cache, seen, logits = _read(model, prompts, eos_id, chance.shape[1])
+    positions = seen.sum(1, keepdim=True)
     going_on = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
     for step in range(chance.shape[1]):
-        inputs = {"input_ids": ids, "attention_mask": seen, "position_ids": positions}
-        logits = model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
         each = (logits.float() / temperature).log_softmax(-1)
         # the first token up to which the probabilities add up to the number drawn
         reached = each.exp().cumsum(-1)
@@ -158,7 +194,7 @@ def _continue(
         lengths[written] = step + 1
         going_on &= ids[:, 0] != eos_id
         n_left = int(going_on.sum())
-        if n_left == 0:
+        if n_left == 0 or step + 1 == chance.shape[1]:
             return
         if n_left <= CROWDED * len(rows):  # what has ended leaves the batch
             kept = going_on.nonzero()[:, 0]
@@ -166,4 +202,33 @@ def _continue(
             rows, chance, ids, going_on = rows[kept], chance[kept], ids[kept], going_on[kept]
             seen, positions = seen[kept], positions[kept]
         seen = torch.cat([seen, torch.ones_like(ids)], 1)
-        positions = positions[:, -1:] + 1
+        inputs = {"input_ids": ids, "attention_mask": seen, "position_ids": positions}
+        logits = model(**inputs, past_key_values=cache, use_cache=True).logits[:, -1]
+        positions = positions + 1
+
+
+def _read(
+    model: PreTrainedModel, prompts: list[Sequence[int]], pad_id: int, room: int
+) -> tuple[Cache, Tensor, Tensor]:
+    """Read prompts, those of like length together.
+
+    Returns:
+        The cache, with room for so many tokens a row; where there is a token in it (prompts, longest); the
+        logits behind each prompt (prompts, vocab).
+    """
+    plain = all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
+    size = GROUP if plain else len(prompts)
+    caches, logits = [], []
+    for start in range(0, len(prompts), size):
+        some = prompts[start : start + size]
+        # padded on the left, so that all go on at the same place; positions count real tokens only
+        ids, seen = left_padded(some, pad_id), left_padded([[1] * len(prompt) for prompt in some], 0)
+        inputs = {"input_ids": ids, "attention_mask": seen, "position_ids": (seen.cumsum(1) - 1).clamp(min=0)}
+        inputs = {name: values.to(model.device) for name, values in inputs.items()}
+        caches.append(DynamicCache(config=model.config))
+        options = {"past_key_values": caches[-1], "use_cache": True, "logits_to_keep": 1}
+        logits.append(model(**inputs, **options).logits[:, -1])
+    seen = left_padded([[1] * len(prompt) for prompt in prompts], 0).to(model.device)
+    layers = zip(*(cache.layers for cache in caches), strict=True)
+    cache = Cache([RoomyLayer(groups, room) for groups in layers]) if plain else caches[0]
+    return cache, seen, torch.cat(logits)
