@@ -42,6 +42,23 @@ def p_better(hits: np.ndarray, others: np.ndarray) -> float:
     return float(binomtest(mended, mended + spoilt, alternative="greater").pvalue)
 
 
+def p_more(values: Sequence[float] | np.ndarray, others: Sequence[float] | np.ndarray) -> float:
+    """Return how probable it is that chance alone makes some values larger on average to that degree.
+
+    The paired t-test, one-sided: unlike a test of ranks, it is about the means that one reads off a table.
+
+    Args:
+        values: a number for each question, such as the share of seeds that get it right (questions,).
+        others: the same of the other side, for the same questions (questions,).
+    """
+    import numpy as np
+    from scipy.stats import ttest_rel
+
+    if np.array_equal(values, others):
+        return 1.0
+    return float(ttest_rel(values, others, alternative="greater").pvalue)
+
+
 def p_differ(hits: Sequence[np.ndarray]) -> float:
     """Return how probable it is that chance alone makes several prompts differ to that degree.
 

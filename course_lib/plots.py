@@ -185,7 +185,8 @@ def dots(
     groups: Mapping[str, Sequence[float]],
     xlabel: str,
     *,
-    chance: float | None = None,
+    chance: float | Mapping[str, float] | None = None,
+    colors: Sequence[str] = PALETTE,
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -194,13 +195,14 @@ def dots(
     Args:
         groups: label -> its values, from top to bottom.
         xlabel: what the values are.
-        chance: a value to compare with, drawn as a line.
+        chance: a value to compare with, drawn as a line; or one a row, by its label.
+        colors: of the rows, over and over again.
 
     Returns:
         the axes.
     """
     ax = _axes(ax)
-    for row, (values, color) in enumerate(zip(groups.values(), cycle(PALETTE), strict=False)):
+    for row, (values, color) in enumerate(zip(groups.values(), cycle(colors), strict=False)):
         seen: Counter[float] = Counter()
         step = min(0.09, 0.45 / max(Counter(values).values()))
         for value in values:
@@ -210,8 +212,11 @@ def dots(
         ax.plot([mean, mean], [row + 0.08, row + 0.2], color="black", marker="", linestyle="-")
         ax.text(mean, row + 0.21, f"mean {mean:.2f}", ha="center", va="top", fontsize=7.5)
     if chance is not None:
-        ax.axvline(chance, color="#555555", linestyle=":", marker="")
-        ax.text(chance, -0.75, "chance", ha="center", va="bottom", fontsize=8)
+        by_row = chance if isinstance(chance, Mapping) else dict.fromkeys(groups, chance)
+        for row, name in enumerate(groups):
+            place = by_row[name]
+            ax.plot([place] * 2, [row - 0.5, row + 0.5], color="#555555", linestyle=":", marker="")
+        ax.text(by_row[next(iter(groups))], -0.75, "chance", ha="center", va="bottom", fontsize=8)
     ax.set_yticks(range(len(groups)), list(groups))
     ax.set(xlabel=xlabel, title=title, ylim=(len(groups) - 0.3, -0.75))
     ax.grid(axis="y", visible=False)

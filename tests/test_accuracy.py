@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from course_lib.accuracy import interval, p_better, p_differ
+from course_lib.accuracy import interval, p_better, p_differ, p_more
 
 
 def hits(n_right: int, n: int) -> np.ndarray:
@@ -39,3 +39,13 @@ def test_chance_alone_seldom_looks_like_a_difference():
     rng = np.random.default_rng(1)
     found = [p_differ(rng.random((6, 60)) < 0.6) < 0.05 for _ in range(300)]
     assert np.mean(found) < 0.09
+
+
+def test_more_is_about_means():
+    few_lose_much = np.array([0.3] * 90 + [-2.7] * 10)  # most gain, and the mean gain is 0
+    assert p_more(few_lose_much, np.zeros(100)) == pytest.approx(0.5)
+    assert p_more([1.0, 2, 3, 2, 1], np.zeros(5)) == pytest.approx(0.0043, abs=1e-4)
+    assert p_more(np.ones(3), np.ones(3)) == 1.0
+    rng = np.random.default_rng(2)
+    found = [p_more(*rng.integers(0, 4, (2, 80)) / 3) < 0.05 for _ in range(400)]
+    assert np.mean(found) < 0.08

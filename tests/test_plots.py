@@ -75,6 +75,10 @@ def test_dots_draw_every_value_apart_inside_its_row_and_the_mean():
     drawn = {tuple(np.round(line.get_xydata()[0], 6)) for line in ax.get_lines() if line.get_marker() == "o"}
     assert len(drawn) == 25 and all(-0.75 < y <= row for row in (0, 1) for x, y in drawn if (x == 1) == row)
     assert {"ёж", "b", "mean 0.54", "mean 1.00", "chance"} <= set(words(ax.figure).split("\n"))
+    ax = plots.dots({"ёж": values, "b": [1.0]}, "accuracy", chance={"ёж": 0.5, "b": 0.25}, colors=["red"])
+    lines = [line for line in ax.get_lines() if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in lines] == [0.5, 0.25]
+    assert {line.get_color() for line in ax.get_lines() if line.get_marker() == "o"} == {"red"}
 
 
 def test_intervals_reach_from_end_to_end_and_marks_have_names():
