@@ -208,12 +208,29 @@ def ranking_rewards(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rankings: Sequence[Ranking]
 ) -> list[Any]:
     """Return the rewards of all answers of each ranking, as arrays (answers,)."""
-    from course_lib.rewards.model import encode, score
+    from course_lib.rewards.model import encode
 
     read = [as_read(ranking) for ranking in rankings]
     examples = [encode(tokenizer, each.prompt, text) for each in read for text in each.responses]
-    found = score(model, examples)
+    found = learned_reward(model, tokenizer)(examples)
     return [each.numpy() for each in found.split([len(each.responses) for each in read])]
+
+
+def learned_reward(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> Callable[[Sequence[Example]], torch.Tensor]:
+    """Return what a reward model thinks of responses, those that were cut off closed first.
+
+    Args:
+        model: from `trained_reward`.
+        tokenizer: the policy's.
+
+    Returns:
+        A function of (prompt, response) in ids that returns (examples,).
+    """
+    from course_lib.rewards.model import closed, score
+
+    return lambda examples: score(model, closed(examples, tokenizer.eos_token_id))
 
 
 def true_reward(

@@ -52,8 +52,8 @@ class RLHFRun:
         seed: of everything.
         beta: weight of the divergence from the supervised policy.
         ptx: weight of the pretraining loss.
-        value_from_reward: whether the value function begins as the reward model, or with a body and head of
-            its own.
+        value_from_reward: whether the value function begins as the reward model, or as the supervised policy
+            with a new head.
         n_iterations: of `BATCH` responses.
     """
 
@@ -169,15 +169,16 @@ def config(run: RLHFRun) -> Any:
 
 def _ppo(run: RLHFRun, policy: PreTrainedModel, begun: Prepared) -> dict[str, list[float]]:
     from course_lib.ppo import PPO
-    from course_lib.rewards.model import reward_model, score
+    from course_lib.rewards.model import reward_model
 
     rows, prompts = asked(begun.tokenizer)
+    learned = rlhf.learned_reward(begun.reward, begun.tokenizer)
     truth = rlhf.true_reward(begun.tokenizer, rows)
     true: list[float] = []
 
     def rewarded(examples: list) -> torch.Tensor:
         true.append(float(truth(examples).mean()))
-        return score(begun.reward, examples)
+        return learned(examples)
 
     value = copy.deepcopy(begun.reward) if run.value_from_reward else reward_model(begun.policy, run.seed)
     text = held_text(begun.tokenizer, "train", 512) if run.ptx else None
@@ -220,7 +221,6 @@ def judged(policy: PreTrainedModel, begun: Prepared) -> dict[str, Any]:
     from course_lib.instructions.answers import write
     from course_lib.ppo import mean_kl, sample, uniforms
     from course_lib.rewards import PPO_PROMPTS
-    from course_lib.rewards.model import score
     from course_lib.scaling import block_losses
     from course_lib.scoring import solve
     from course_lib.tasks import load_task
@@ -234,6 +234,7 @@ def judged(policy: PreTrainedModel, begun: Prepared) -> dict[str, Any]:
     examples = sampled.examples()
     texts = rlhf.decoded(tokenizer, [tokens for _, tokens in examples])
     seen = [judge(row, text) for row, text in zip(rows, texts, strict=True)]
+    scores = rlhf.learned_reward(begun.reward, tokenizer)(examples).tolist()
     text = held_text(tokenizer, "validation", N_TEXT)
     loss = float(block_losses(policy, text).mean())
     tax = {}
@@ -243,7 +244,7 @@ def judged(policy: PreTrainedModel, begun: Prepared) -> dict[str, Any]:
         answered = solve(policy, tokenizer, task, test)
         tax[name] = "".join(str(int(a == r["label"])) for a, r in zip(answered, test, strict=True))
     return {
-        "score": [round(each, 2) for each in score(begun.reward, examples).tolist()],
+        "score": [round(each, 2) for each in scores],
         "true": [round(each.total, 2) for each in seen],
         "kl": round(mean_kl(policy, begun.policy, examples, TEMPERATURE), 3),
         "ended": round(float(sampled.ended.float().mean()), 3),
@@ -300,16 +301,16 @@ def _online(run: RLHFRun, policy: PreTrainedModel, begun: Prepared) -> dict[str,
     from datasets import Dataset
 
     from course_lib.instructions.supervised import asked as read
-    from course_lib.rewards.model import score
-    from course_lib.trl_settings import trl_config
+    from course_lib.trl_settings import count_positions, trl_config
 
     rows, prompts = asked(begun.tokenizer)
+    learned = rlhf.learned_reward(begun.reward, begun.tokenizer)
     of_prompt = {read(row["prompt"]): ids for row, ids in zip(rows, prompts, strict=True)}
 
     def rewarded(prompts: list[str], completion_ids: list[list[int]], **_: Any) -> list[float]:
         examples = [(of_prompt[p], list(ids)) for p, ids in zip(prompts, completion_ids, strict=True)]
         penalty = [0.0 if ids and ids[-1] == begun.tokenizer.eos_token_id else 1.0 for _, ids in examples]
-        return [r - p for r, p in zip(score(begun.reward, examples).tolist(), penalty, strict=True)]
+        return [r - p for r, p in zip(learned(examples).tolist(), penalty, strict=True)]
 
     name = run.method.upper()
     kind, trainer_kind = getattr(trl, f"{name}Config"), getattr(trl, f"{name}Trainer")
@@ -333,6 +334,10 @@ def _online(run: RLHFRun, policy: PreTrainedModel, begun: Prepared) -> dict[str,
             train_dataset=data,
             processing_class=begun.tokenizer,
         )
+        # TRL takes the model on disk that the policy came from: it is to be the policy of step 1
+        trainer.ref_model.load_state_dict(begun.policy.state_dict())
+        for each in (trainer.model, trainer.ref_model):
+            count_positions(each)
         trainer.train()
     logs = [each for each in trainer.state.log_history if "reward" in each]
     return {"score": [each["reward"] for each in logs], "kl": [each.get("kl", 0.0) for each in logs]}

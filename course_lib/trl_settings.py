@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import nn
     from transformers import PreTrainedModel
 
 
@@ -32,3 +33,22 @@ def trl_config(kind: type, folder: str | Path, model: PreTrainedModel, **setting
         "use_cpu": model.device.type == "cpu",
     }
     return kind(output_dir=str(folder), **{**usual, **settings})
+
+
+def count_positions(model: PreTrainedModel) -> None:
+    """Let positions count real tokens, for a trainer that pads on the left and does not say so.
+
+    TRL's online trainers compute the log-probabilities of left-padded rows without position ids. A model
+    whose positions are learned, such as GPT-2, then reads another text than the one it wrote.
+
+    Args:
+        model: is changed: it makes the position ids from the attention mask where there are none.
+    """
+
+    def add(_: nn.Module, args: tuple, inputs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        mask = inputs.get("attention_mask")
+        if mask is not None and inputs.get("position_ids") is None:
+            inputs = {**inputs, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
+        return args, inputs
+
+    model.register_forward_pre_hook(add, with_kwargs=True)

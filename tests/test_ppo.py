@@ -156,6 +156,19 @@ def test_the_pretraining_term_holds_the_policy_to_its_text():
     assert cost(mixed) < cost(plain) - 0.5 and cost(mixed) < before
 
 
+@pytest.mark.parametrize(("target", "grows"), [(1e-4, True), (50.0, False)])
+def test_the_price_follows_the_divergence_from_iteration_to_iteration(target, grows):
+    settings = {**vars(QUICK), "n_iterations": 10, "learning_rate": 1e-2, "target_kl": target}
+    ppo = run(even, PPOConfig(**settings))
+    history = ppo.train(progress=False)
+    for last, this in itertools.pairwise([*history, {"beta": ppo.beta}]):
+        expected = formulas.adapted_beta(last["beta"], last["kl"], target, QUICK.batch_size)
+        assert this["beta"] == pytest.approx(expected)
+    for each in history:  # and it is the price that the objective is paid with
+        assert each["objective"] == pytest.approx(each["score"] - each["beta"] * each["kl"])
+    assert (history[-1]["beta"] > history[1]["beta"]) == grows
+
+
 def test_the_divergence_is_measured_as_in_the_loop():
     ppo = run(even, QUICK)
     ppo.train(progress=False)

@@ -107,3 +107,34 @@ def test_logits_at_places_are_those_of_the_whole(small):
         whole = model(**inputs).logits[places]
         torch.testing.assert_close(logits_at(model, places, **inputs), whole)
         torch.testing.assert_close(model(**inputs).logits[places], whole)  # the head is as it was
+
+
+def test_positions_that_count_padding_are_mended(small):
+    from course_lib.padding import left_padded
+    from course_lib.trl_settings import count_positions
+
+    _, tokenizer = small
+    model, _ = load_lm("tiny-0.5m", dtype="float32")
+    rows = tokenizer(["Кошка спит на печи.", "Пёс"])["input_ids"]
+    inputs = {
+        "input_ids": left_padded(rows, 0),
+        "attention_mask": left_padded([[1] * len(row) for row in rows], 0),
+    }
+    with torch.no_grad():
+        alone = [model(torch.tensor([row])).logits[0, -1] for row in rows]
+        assert (model(**inputs).logits[1, -1] - alone[1]).abs().max() > 0.1  # the library's own
+        count_positions(model)
+        for found, expected in zip(model(**inputs).logits[:, -1], alone, strict=True):
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+def test_a_response_that_was_cut_off_is_closed_before_it_is_scored(small):
+    from course_lib.rewards.model import closed, reward_model, score
+
+    policy, tokenizer = small
+    model, end = reward_model(policy), tokenizer.eos_token_id
+    cut, whole = ([5, 6], [7, 8]), ([5, 6], [7, 8, end])
+    assert closed([cut, whole, ([5], [])], end) == [whole, whole, ([5], [end])]
+    reward = rlhf.learned_reward(model, tokenizer)([cut, whole])
+    assert reward[0] == pytest.approx(float(reward[1]))
+    assert abs(float(score(model, [cut])) - float(reward[0])) > 1e-3

@@ -70,6 +70,12 @@ DETAILS = (
         "test_ppo.py::test_responses_that_do_not_end_cost_the_penalty",
     ),
     Detail(
+        "a response that was cut off is closed",
+        "before it is scored, for the reward model has read closed ones only",
+        "rewards.model.closed",
+        "test_rlhf.py::test_a_response_that_was_cut_off_is_closed_before_it_is_scored",
+    ),
+    Detail(
         "temperature in log-probabilities",
         "logits are divided by it in sampling and in learning: the ratio begins at 1",
         "ppo.trainer.response_logprobs",
@@ -151,7 +157,7 @@ DETAILS = (
         "adaptive β",
         "if a target is set, proportional, clipped to ±0.2",
         "ppo.formulas.adapted_beta",
-        "test_ppo_formulas.py::test_beta_follows_the_divergence",
+        "test_ppo.py::test_the_price_follows_the_divergence_from_iteration_to_iteration",
     ),
     Detail(
         "Adam's ε",

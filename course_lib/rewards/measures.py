@@ -1,4 +1,4 @@
-"""What a reward model is worth: does it order answers as labelers do, and can its odds be believed?"""
+"""What a reward model is worth: does it order answers as labelers do, and is it sure where it is right?"""
 
 from __future__ import annotations
 
@@ -67,25 +67,25 @@ def calibration(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return how sure the model is of a pair's order, and how often it is right then.
 
-    The model's odds that the first answer is better are σ(r₁ − r₂). Which of two is called first is chance:
-    here, the one that comes first in the ranking's list.
+    The model says that the first answer is better with probability σ(r₁ − r₂). Which of two is called first
+    is chance: here, the one that comes first in the ranking's list.
 
     Args:
         rankings, rewards: see `pair_hits`.
         n_bins: groups of as many pairs each.
 
     Returns:
-        In each group the mean odds, and the share of pairs in which the first was better (bins,).
+        In each group the mean probability, and the share of pairs in which the first was better (bins,).
     """
     from sklearn.calibration import calibration_curve
 
-    odds, first_won = [], []
+    said, first_won = [], []
     for ranking, reward in zip(rankings, rewards, strict=True):
         for better, worse in ranking.pairs:
             first, second = sorted((better, worse))
-            odds.append(1 / (1 + math.exp(-(reward[first] - reward[second]))))
+            said.append(1 / (1 + math.exp(-(reward[first] - reward[second]))))
             first_won.append(first == better)
-    won, sure = calibration_curve(first_won, odds, n_bins=n_bins, strategy="quantile")
+    won, sure = calibration_curve(first_won, said, n_bins=n_bins, strategy="quantile")
     return sure, won
 
 
@@ -112,5 +112,8 @@ def best_of_n(proxy: np.ndarray, true: np.ndarray, n: int) -> float:
 
 
 def best_of_n_kl(n: float) -> float:
-    """Return how far the best of n is from the policy: log n − (n−1)/n nats (Stiennon et al., 2020)."""
+    """Return how far the best of n is from the policy: log n − (n−1)/n nats (Stiennon et al., 2020).
+
+    It is less where answers may be the same.
+    """
     return math.log(n) - (n - 1) / n

@@ -135,8 +135,21 @@ def score(model: PreTrainedModel, examples: Sequence[Example]) -> Tensor:
     return found
 
 
+def closed(examples: Sequence[Example], eos_id: int) -> list[Example]:
+    """Put the end of text after responses that were cut off: a reward model has read no other kind.
+
+    Args:
+        examples: as the policy wrote them.
+        eos_id: the token that ends a text.
+
+    Returns:
+        The examples, each with one end of text.
+    """
+    return [(p, r if r and r[-1] == eos_id else [*r, eos_id]) for p, r in examples]
+
+
 def normalise(model: PreTrainedModel, demonstrations: Sequence[Example]) -> float:
-    """Move the rewards so that the labelers' demonstrations have a mean of 0 (Ouyang et al., 2022, app. C.2).
+    """Move the rewards so that demonstrations have a mean of 0 (Ouyang et al., 2022, section 3.5).
 
     Args:
         model: is changed; the number is saved with its configuration.
