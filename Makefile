@@ -20,9 +20,8 @@ run: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PARALLEL)
 	$(PARALLEL) --nbval --nbval-current-env --nbval-cell-timeout=300 \
-		--nbval-sanitize-with tests/nbval_sanitize.cfg $(NOTEBOOKS)
+		--nbval-sanitize-with tests/nbval_sanitize.cfg tests $(NOTEBOOKS)
 
 lab: $(VENV)/installed
 	$(PY) -m jupyter lab

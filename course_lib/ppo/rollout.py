@@ -19,7 +19,8 @@ from transformers.cache_utils import DynamicLayer
 
 from course_lib.padding import left_padded, padded
 
-GROUP = 8  # prompts read at once: as few as make the product of matrices whole, for they are padded
+# prompts are read in groups of eight, and more of those that are no longer than 1.25 times the shortest
+GROUP, LIKE = 8, 1.25
 CROWDED = 0.75  # a batch is made smaller when no more of it than that goes on: to copy the cache costs too
 
 
@@ -207,6 +208,16 @@ def _continue(
         positions = positions + 1
 
 
+def _alike(prompts: list[Sequence[int]]) -> list[list[Sequence[int]]]:
+    """Divide prompts, the shortest first, into groups that little padding makes equal."""
+    groups: list[list[Sequence[int]]] = [[]]
+    for prompt in prompts:
+        if len(groups[-1]) >= GROUP and len(prompt) > LIKE * len(groups[-1][0]):
+            groups.append([])
+        groups[-1].append(prompt)
+    return groups
+
+
 def _read(
     model: PreTrainedModel, prompts: list[Sequence[int]], pad_id: int, room: int
 ) -> tuple[Cache, Tensor, Tensor]:
@@ -217,10 +228,8 @@ def _read(
         logits behind each prompt (prompts, vocab).
     """
     plain = all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
-    size = GROUP if plain else len(prompts)
     caches, logits = [], []
-    for start in range(0, len(prompts), size):
-        some = prompts[start : start + size]
+    for some in _alike(prompts) if plain else [prompts]:
         # padded on the left, so that all go on at the same place; positions count real tokens only
         ids, seen = left_padded(some, pad_id), left_padded([[1] * len(prompt) for prompt in some], 0)
         inputs = {"input_ids": ids, "attention_mask": seen, "position_ids": (seen.cumsum(1) - 1).clamp(min=0)}
