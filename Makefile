@@ -8,7 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 DEPS := pyproject.toml constraints.txt
 # a process a core and a thread a process: together they do more than one process with all threads
-PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := $(sort $(wildcard lectures/*.ipynb)) $(sort $(wildcard seminars/*.ipynb))
 
 .PHONY: run test lab bench publish zip clean

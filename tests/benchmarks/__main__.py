@@ -6,15 +6,18 @@
 Each `bench_*.py` has a `run()` that returns rows with the keys `name`, `ours` and `peer` (rates in `unit`),
 `ratio`, `goal` (or None), `equal` (both gave the same result), and where it makes sense `of_matmul_ceiling`
 and `of_memory_ceiling`, the fraction of what this process can multiply or read that ours reaches, and
-`memory_mb` and `peer_memory_mb`, the most that each side takes beyond what the process has.
+`memory_mb` and `peer_memory_mb`, the most that each side takes beyond what the process has. Both sides of a
+benchmark share a process, and each benchmark has one of its own: another's peak would hide theirs.
 """
 
 import argparse
-import importlib
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from course_lib.report import fill
+from tests.benchmarks.timing import rows_of
 
 
 def table(rows: list[dict], absolute: bool = False) -> str:
@@ -50,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     rows = []
     for path in sorted(Path(__file__).parent.glob("bench_*.py")):
         print(f"{path.stem} …", file=sys.stderr, flush=True)
-        rows += importlib.import_module(f"tests.benchmarks.{path.stem}").run()
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+            rows += alone.submit(rows_of, path.stem).result()
     print(table(rows, absolute=True))
     if options.readme:
         readme = Path("README.md")
