@@ -202,6 +202,21 @@ def test_dropout_is_off_and_the_first_ratio_is_one():
     assert float(watched["ratio"]) == pytest.approx(1, abs=1e-5) and watched["clip_fraction"] == 0
 
 
+def test_another_trainers_half_precision_does_not_reach_it():
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()
+    try:
+        Accelerator(cpu=True, mixed_precision="bf16")  # as a Trainer with bf16 leaves it to the process
+        ppo = run(even, QUICK)
+        _, watched = ppo.losses(ppo.estimate(ppo.collect(0)), None)
+        assert ppo.accelerator.mixed_precision == "bf16"
+        assert float(watched["ratio"]) == pytest.approx(1, abs=1e-5)
+    finally:
+        AcceleratorState._reset_state()
+
+
 def test_the_value_function_begins_as_the_reward_model():
     judge = reward_model(policy(), seed=5)
 

@@ -111,13 +111,18 @@ class ActorCritic(nn.Module):
     def forward(
         self, batch: Experience, temperature: float, ptx_ids: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Return log-probabilities, values and entropies (batch, response), and the pretraining loss."""
-        logprobs, entropies = response_logprobs(self.policy, batch, temperature)
-        values = spread(response_values(self.value_model, batch), batch.mask)
-        ptx_loss = None
-        if ptx_ids is not None:
-            logits = self.policy(input_ids=ptx_ids, use_cache=False).logits[:, :-1]
-            ptx_loss = F.cross_entropy(logits.flatten(0, 1).float(), ptx_ids[:, 1:].flatten())
+        """Return log-probabilities, values and entropies (batch, response), and the pretraining loss.
+
+        In the arithmetic of sampling, whatever Accelerate has been told before in this process: or the ratio
+        of a policy to itself would not be 1.
+        """
+        with torch.autocast(batch.input_ids.device.type, enabled=False):
+            logprobs, entropies = response_logprobs(self.policy, batch, temperature)
+            values = spread(response_values(self.value_model, batch), batch.mask)
+            ptx_loss = None
+            if ptx_ids is not None:
+                logits = self.policy(input_ids=ptx_ids, use_cache=False).logits[:, :-1]
+                ptx_loss = F.cross_entropy(logits.flatten(0, 1).float(), ptx_ids[:, 1:].flatten())
         return spread(logprobs, batch.mask), values, spread(entropies, batch.mask), ptx_loss
 
 
