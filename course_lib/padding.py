@@ -19,6 +19,11 @@ def left_padded(rows: Sequence[Sequence[int]], fill: int) -> Tensor:
     return padded([row[::-1] for row in rows], fill).flip(1)
 
 
+def counted_positions(attention_mask: Tensor) -> Tensor:
+    """Number the real tokens of each row from 0, wherever the padding stands (batch, time)."""
+    return (attention_mask.cumsum(1) - 1).clamp(min=0)
+
+
 def added_mask(allowed: Tensor) -> Tensor:
     """Return what is added to attention's scores: 0 where a place may be looked at, else next to −∞.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from course_lib.padding import counted_positions
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -48,7 +50,7 @@ def count_positions(model: PreTrainedModel) -> None:
     def add(_: nn.Module, args: tuple, inputs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         mask = inputs.get("attention_mask")
         if mask is not None and inputs.get("position_ids") is None:
-            inputs = {**inputs, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
+            inputs = {**inputs, "position_ids": counted_positions(mask)}
         return args, inputs
 
     model.register_forward_pre_hook(add, with_kwargs=True)

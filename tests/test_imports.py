@@ -52,10 +52,10 @@ LAYERS = (
         "logits",
         "grids",
         "padding",
-        "trl_settings",
     ),
     (
         "models",
+        "trl_settings",
         "saving",
         "checkpointing",
         "gpt",

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import Cache, DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
-from course_lib.padding import left_padded, padded
+from course_lib.padding import counted_positions, left_padded, padded
 
 # prompts are read in groups of eight, and more of those that are no longer than 1.25 times the shortest
 GROUP, LIKE = 8, 1.25
@@ -232,7 +232,7 @@ def _read(
     for some in _alike(prompts) if plain else [prompts]:
         # padded on the left, so that all go on at the same place; positions count real tokens only
         ids, seen = left_padded(some, pad_id), left_padded([[1] * len(prompt) for prompt in some], 0)
-        inputs = {"input_ids": ids, "attention_mask": seen, "position_ids": (seen.cumsum(1) - 1).clamp(min=0)}
+        inputs = {"input_ids": ids, "attention_mask": seen, "position_ids": counted_positions(seen)}
         inputs = {name: values.to(model.device) for name, values in inputs.items()}
         caches.append(DynamicCache(config=model.config))
         options = {"past_key_values": caches[-1], "use_cache": True, "logits_to_keep": 1}

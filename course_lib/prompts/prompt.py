@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -135,15 +136,17 @@ def attach(model: PreTrainedModel, *prompts: Prompt) -> None:
         raise ValueError("This model already has a prompt attached: detach it first.")
     if not prompts:
         raise ValueError("There is no prompt to attach.")
-    first = words.num_embeddings
-    for prompt in prompts:
+    sizes = [prompt.provider.n_tokens for prompt in prompts]
+    firsts = list(accumulate(sizes[:-1], initial=words.num_embeddings))
+    for prompt, first in zip(prompts, firsts, strict=True):
         check_fits(prompt, model)
         if prompt.first_id not in (None, first):
             raise ValueError(
                 "This prompt is attached to a model in which its soft tokens have other ids: detach it there "
                 "first, or attach a copy."
             )
-        first += prompt.provider.n_tokens
+    for prompt, first in zip(prompts, firsts, strict=True):
+        prompt.first_id = first
     words.forward = SoftLookup(words, prompts)
 
 
@@ -160,10 +163,6 @@ class SoftLookup:
     def __init__(self, words: nn.Embedding, prompts: Sequence[Prompt]) -> None:
         self.words, self.prompts, self.n_words = words, prompts, words.num_embeddings
         self.look_up, self.before = words.forward, vars(words).get("forward")
-        first = self.n_words
-        for prompt in prompts:
-            prompt.first_id = first
-            first += prompt.provider.n_tokens
 
     def __call__(self, ids: Tensor) -> Tensor:
         if self.words.num_embeddings != self.n_words:

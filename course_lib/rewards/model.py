@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
-from course_lib.padding import padded
+from course_lib.padding import counted_positions, padded
 from course_lib.quiet import quiet
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def token_values(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tens
     Returns:
         (batch, time), in float32.
     """
-    positions = (attention_mask.cumsum(1) - 1).clamp(min=0)
-    inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": positions}
+    inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+    inputs["position_ids"] = counted_positions(attention_mask)
     hidden = model.base_model(**inputs, use_cache=False).last_hidden_state
     return model.score(hidden)[..., 0].float() - model.config.reward_mean
 
