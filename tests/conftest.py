@@ -1,6 +1,7 @@
-"""What all tests share: no network, no progress bars, no deadlines, the repository's root."""
+"""What all tests share: no network, an empty cache of datasets, no deadlines, the repository's root."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before any library reads it
 os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+# as on a fresh machine: what an earlier run left would hide what a first one computes, and shows
+datasets_cache = tempfile.TemporaryDirectory(prefix="datasets-")
+os.environ["HF_DATASETS_CACHE"] = datasets_cache.name
 
 settings.register_profile("course", deadline=None)  # how fast something is, the benchmarks tell
 settings.load_profile("course")
