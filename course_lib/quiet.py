@@ -20,17 +20,3 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-@contextmanager
-def silent_datasets() -> Iterator[None]:
-    """Keep `datasets` from drawing its own progress bars for a while."""
-    import datasets
-
-    talked = not datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if talked:
-            datasets.enable_progress_bars()

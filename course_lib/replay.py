@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+
+@contextmanager
+def silent_datasets() -> Iterator[None]:
+    """Keep `datasets` from drawing its own progress bars for a while."""
+    import datasets
+
+    talked = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if talked:
+            datasets.enable_progress_bars()
 
 
 def training_losses(log: dict[str, Any], steps: int | None = None) -> tuple[list[int], list[float]]:
@@ -48,7 +64,7 @@ def replay(
     from transformers import PrinterCallback, TrainerCallback
 
     from course_lib.pretrain import blocks, make_trainer, new_model
-    from course_lib.quiet import quiet, silent_datasets
+    from course_lib.quiet import quiet
     from course_lib.world.documents import pretraining_text
 
     whole = max(entry["step"] for entry in log["history"])

@@ -202,11 +202,10 @@ def held_text(tokenizer: PreTrainedTokenizerBase, part: str, n_blocks: int) -> t
     import torch
 
     from course_lib.pretrain import blocks
-    from course_lib.quiet import silent_datasets
     from course_lib.world.documents import pretraining_text
 
-    with silent_datasets():
-        ready = blocks(pretraining_text(n_blocks * 700, 5, part), tokenizer, 128)
+    text = pretraining_text(n_blocks * 700, 5, part)
+    ready = blocks(text, tokenizer, 128)
     return torch.stack([ready[i]["input_ids"] for i in range(min(n_blocks, len(ready)))])
 
 

@@ -11,13 +11,13 @@ benchmark share a process, and each benchmark has one of its own: another's peak
 """
 
 import argparse
+import importlib
 import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from course_lib.report import fill
-from tests.benchmarks.timing import rows_of
 
 
 def table(rows: list[dict], absolute: bool = False) -> str:
@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     for path in sorted(Path(__file__).parent.glob("bench_*.py")):
         print(f"{path.stem} …", file=sys.stderr, flush=True)
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-            rows += alone.submit(rows_of, path.stem).result()
+            run = importlib.import_module(f"tests.benchmarks.{path.stem}").run
+            rows += alone.submit(run).result()
     print(table(rows, absolute=True))
     if options.readme:
         readme = Path("README.md")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -17,8 +16,3 @@ def in_turns(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[st
             work()
             seconds[side].append(time.perf_counter() - start)
     return {side: statistics.median(values) for side, values in seconds.items()}
-
-
-def rows_of(name: str) -> list[dict]:
-    """Run the benchmarks of one module, such as `bench_tuning`."""
-    return importlib.import_module(f"tests.benchmarks.{name}").run()
