@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from course_lib.world import lexicon, pretraining_text
-from course_lib.world.documents import N_EARLY, documents, kinds, source_hash
+from course_lib.world.documents import LATE, N_EARLY, N_LATE, added, documents, kinds, source_hash
 from course_lib.world.grammar import template_usage
 
 N_CHARACTERS = 3_000_000
@@ -57,6 +57,15 @@ def test_copying_comes_early_and_then_ever_less():
     assert first > middle > later > 0.02
     plain = [d["kind"] for d in islice(documents(5, "validation"), 1000)]
     assert plain.count("list: copying") / 1000 < 0.08  # held-out text is the plain mixture from the start
+
+
+def test_labelled_lists_come_ever_more_often():
+    shares = [sum(added(kind, int(part * N_LATE)) for kind in LATE) for part in (0, 0.5, 1, 2)]
+    assert shares[0] == 0 < shares[1] < shares[2] == shares[3] == sum(LATE.values())
+    assert set(LATE) < set(kinds())
+    early = Counter(document["kind"] for document in islice(documents(5), 3000))
+    late = Counter(document["kind"] for document in islice(documents(5), N_LATE // 2, N_LATE // 2 + 3000))
+    assert all(late[kind] > early[kind] for kind in LATE)
 
 
 def test_no_template_makes_more_than_two_percent(sample):

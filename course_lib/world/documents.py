@@ -15,10 +15,18 @@ from course_lib.world.facts import World
 if TYPE_CHECKING:
     from datasets import Dataset
 
-N_CHARACTERS = 72_000_000  # what the course's models are trained on (conf/pretrain.yaml)
+N_CHARACTERS = 84_000_000  # what the course's models are trained on (conf/pretrain.yaml)
 # Copying comes early and often: a small model finds it much sooner so, and in-context learning grows from it.
 EARLY = {"list: copying": 0.5, "list: random pairs": 0.25}  # added to their shares at first, then ever less
 N_EARLY = 25_000  # documents over which the addition falls to nothing
+# Labels that hold for one document only can be learnt once words are known: such lists come late and often.
+LATE = {
+    "list: categories": 0.1,
+    "list: contrasts": 0.1,
+    "list: sentiments": 0.03,
+    "list: rude or polite": 0.015,
+}
+N_LATE = 100_000  # documents over which the addition grows from nothing to these shares
 Generator = Callable[[random.Random, World], str]
 
 
@@ -56,6 +64,12 @@ def kinds() -> dict[str, tuple[float, Generator]]:
     }
 
 
+def added(kind: str, n_drawn: int) -> float:
+    """Return what a kind's share is increased by when so many documents have been drawn."""
+    early, late = max(0.0, 1 - n_drawn / N_EARLY), min(1.0, n_drawn / N_LATE)
+    return early * EARLY.get(kind, 0.0) + late * LATE.get(kind, 0.0)
+
+
 def documents(seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
     """Stream documents for ever, none of them twice.
 
@@ -72,8 +86,9 @@ def documents(seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
     table = kinds()
     seen: set[int] = set()
     for n_drawn in itertools.count(0, 1000):
-        early = max(0.0, 1 - n_drawn / N_EARLY) if split == "train" else 0.0
-        weights = [share + early * EARLY.get(kind, 0.0) for kind, (share, _) in table.items()]
+        weights = [
+            share + (added(kind, n_drawn) if split == "train" else 0.0) for kind, (share, _) in table.items()
+        ]
         for kind in rng.choices(list(table), weights, k=1000):
             text = table[kind][1](rng, world)
             key = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())

@@ -18,7 +18,7 @@ CITY_OPENINGS = (
     "Город {c} расположен {c.river:на loc}.",
     "{c.river:на loc} стоит город {c}.",
     "На берегу {c.river:gen} лежит город {c}.",
-    "Через город {c} течёт {c.river}.",
+    "Через город {c:acc} течёт {c.river}.",
     "{c} — город на берегу {c.river:gen}.",
 )
 CITY_FACTS: dict[str, tuple[str, ...]] = {
@@ -73,11 +73,11 @@ CITY_FACTS: dict[str, tuple[str, ...]] = {
 }
 PERSON_OPENINGS = (
     "{p.full} живёт {p.home:в loc}.",
-    "{p.full} — {resident} города {p.home}, который стоит {p.home.river:на loc}.",
-    "{p.full} родом из города {p.home}.",
+    "{p.full} — {resident} города {p.home:gen}, который стоит {p.home.river:на loc}.",
+    "{p.full} родом из города {p.home:gen}.",
     "Познакомьтесь: {p.full}, город {p.home}.",
     "{p.home:в loc} живёт {p.full}.",
-    "{p.full:о loc} рассказывают в городе {p.home}.",
+    "{p.full:о loc} рассказывают в городе {p.home:loc}.",
     "{p.full:acc} знают все, кто живёт {p.home:в loc}.",
 )
 PERSON_FACTS: dict[str, tuple[str, ...]] = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from functools import cache
 
 from course_lib.world import lexicon
 from course_lib.world.facts import World
@@ -10,26 +12,93 @@ from course_lib.world.layouts import LABELLING, LABELS, SENTIMENT_LABELS, bursty
 
 
 def categories(rng: random.Random, world: World) -> str:
-    """Words sorted into two or three classes: by their own names, or by meaningless labels."""
+    """Words sorted into two or three classes: by their own names, or by labels that say nothing of them."""
     groups = {
-        name: words
+        name: [word.lemma for word in words]
         for name, words in lexicon.by_category().items()
         if len(words) >= 15 and name in CLASS_NAMES
     }
     chosen = rng.sample(list(groups), rng.choice((2, 2, 2, 3)))
     if len(chosen) == 2 and rng.random() < 0.65:
-        labels = list(rng.choice(LABELS))
-        rng.shuffle(labels)
+        labels = arbitrary_labels(rng)
     else:
-        labels = [CLASS_NAMES.get(name, name) for name in chosen]
-    pool = [
-        (w.lemma, label)
-        for name, label in zip(chosen, labels, strict=True)
-        for w in rng.sample(groups[name], 12)
-    ]
-    return write_list(rng, bursty(rng, pool, 8, 30), prefixes=LABELLING)
+        labels = tuple(CLASS_NAMES[name] for name in chosen)
+    return sorted_items(rng, [groups[name] for name in chosen], labels)
 
 
+def contrasts(rng: random.Random, world: World) -> str:
+    """Words sorted by what one sees or hears in them: language, part of speech, number, name or not."""
+    return sorted_items(rng, rng.sample(rng.choice(_contrasts(world)), 2), arbitrary_labels(rng))
+
+
+@cache
+def _contrasts(world: World) -> tuple[tuple[list[str], list[str]], ...]:
+    words = [word for word in lexicon.words() if word.noun is not None]
+    nouns = [word.lemma for word in words]
+    english, french = [word.en for word in words], [word.fr for word in words]
+    groups = lexicon.by_category()
+    countable = [word for name in COUNTABLE for word in groups[name] if not {"pl", "sg"} & set(word.attrs)]
+    one, many = ([word.noun.form("nom", plural) for word in countable] for plural in (False, True))
+    verbs, adjectives, adverbs = (
+        [word.lemma for name in groups if name.startswith(part) for word in groups[name]]
+        for part in ("verb:", "adj:", "adv:")
+    )
+    return (
+        (nouns, english),
+        (nouns, french),
+        (english, french),
+        (verbs, nouns),
+        (verbs, adjectives),
+        (nouns, adjectives),
+        (adverbs, verbs),
+        (adverbs, adjectives),
+        (one, many),
+        (nouns, [noun.capitalize() for noun in nouns]),
+        (nouns, [person.full.lemma for person in world.people]),
+        (nouns, [city.name.lemma for city in world.cities]),
+        (nouns, [str(number) for number in range(10, 1000)]),
+    )
+
+
+def arbitrary_labels(rng: random.Random) -> tuple[str, str]:
+    """Return two labels that mean nothing within their document: the usual ones, or any two words."""
+    if rng.random() < 0.6:
+        one, other = rng.sample(rng.choice(LABELS), 2)
+    else:
+        one, other = rng.sample(_label_words(), 2)
+    return one, other
+
+
+@cache
+def _label_words() -> list[str]:
+    nouns = [word.lemma for word in lexicon.words() if word.noun is not None and " " not in word.lemma]
+    return [noun for noun in nouns if noun not in CLASS_NAMES.values()]  # which would mean something
+
+
+def sorted_items(rng: random.Random, classes: Sequence[Sequence[str]], labels: Sequence[str]) -> str:
+    """Write items of some classes with their labels: a few that return, or many that do not."""
+    if rng.random() < 0.35:  # to be copied
+        pool = [
+            (item, label)
+            for items, label in zip(classes, labels, strict=True)
+            for item in rng.sample(items, min(12, len(items)))
+        ]
+        pairs = bursty(rng, pool, 8, 30)
+    else:  # to be understood: what an item has in common with those before it
+        n = rng.randint(6, 18)
+        pairs = [
+            (item, label)
+            for items, label in zip(classes, labels, strict=True)
+            for item in rng.sample(items, min(n, len(items)))
+        ]
+        rng.shuffle(pairs)
+    if rng.random() < 0.3:
+        return "\n".join(f"{item} => {label}" for item, label in pairs)
+    return write_list(rng, pairs, prefixes=LABELLING)
+
+
+# kinds of things that come one by one and in numbers
+COUNTABLE = ("animal", "profession", "furniture", "tool", "toy", "vehicle", "building", "fruit")
 CLASS_NAMES = {
     "animal": "животное",
     "profession": "профессия",

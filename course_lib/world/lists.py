@@ -13,7 +13,15 @@ from collections.abc import Callable
 from course_lib.world import lexicon
 from course_lib.world.documents import Generator
 from course_lib.world.facts import World
-from course_lib.world.few_shot import categories, question_list, rude_or_polite, sentiments, topics
+from course_lib.world.few_shot import (
+    COUNTABLE,
+    categories,
+    contrasts,
+    question_list,
+    rude_or_polite,
+    sentiments,
+    topics,
+)
 from course_lib.world.grammar import Count
 from course_lib.world.handbook import habitat, where
 from course_lib.world.layouts import PREFIXES, Pair, bursty, write_list
@@ -107,13 +115,10 @@ def _forms() -> dict[str, Callable[[lexicon.Word], str]]:
     }
 
 
-SAFE_CATEGORIES = ("animal", "profession", "furniture", "tool", "toy", "vehicle", "building", "fruit")
-
-
 def word_forms(rng: random.Random, world: World) -> str:
     """A rule of grammar or spelling carried out on word after word."""
     groups = lexicon.by_category()
-    pool = [w for c in rng.sample(SAFE_CATEGORIES, 3) for w in groups[c] if not {"pl", "sg"} & set(w.attrs)]
+    pool = [w for c in rng.sample(COUNTABLE, 3) for w in groups[c] if not {"pl", "sg"} & set(w.attrs)]
     header, rule = rng.choice(list(_forms().items()))
     words = [w for w in rng.sample(pool, min(24, len(pool))) if " " not in w.lemma]
     return write_list(rng, bursty(rng, [(w.lemma, rule(w)) for w in words]), rng.choice(("", header)))
@@ -171,6 +176,7 @@ KINDS: dict[str, tuple[float, Generator]] = {
     "list: attributes": (0.02, attributes),
     "list: opposites": (0.01, opposites),
     "list: categories": (0.05, categories),
+    "list: contrasts": (0.03, contrasts),
     "list: sentiments": (0.03, sentiments),
     "list: towns": (0.02, city_facts),
     "list: yes or no": (0.03, yes_or_no),

@@ -97,7 +97,7 @@ def recipe(rng: random.Random, world: World) -> str:
     if rng.random() < 0.3:
         parts.append(say(rng, texts["recipe intro"]))
     things = [say(rng, thing.strip(), **slots) for thing in needed.split(";")]
-    head = rng.choice(("Понадобится: ", "Нужны: ", "Продукты: ", "Ингредиенты: ", "Состав: ", "Возьмём: "))
+    head = rng.choice(("Понадобится: ", "Нужны: ", "Продукты: ", "Ингредиенты: ", "Состав: "))
     if rng.random() < 0.6:
         parts.append(head + "; ".join(thing[0].lower() + thing[1:] for thing in things) + ".")
     else:
@@ -117,7 +117,7 @@ def instructions(rng: random.Random, world: World) -> str:
     if rng.random() < 0.5:
         parts.append(say(rng, wordings("notices")["task intro"], p=rng.choice(world.people)))
     if rng.random() < 0.8:
-        head = rng.choice(("Понадобится", "Что нужно", "Приготовим", "Материалы и инструменты"))
+        head = rng.choice(("Понадобится", "Что нужно", "Материалы и инструменты"))
         parts.append(f"{head}: {', '.join(tools)}.")
     known = [lexicon.lookup()[t] for t in tools if t in TELLING_TOOLS]
     if known and rng.random() < 0.35:

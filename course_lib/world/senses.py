@@ -87,6 +87,11 @@ def pool(sense: Sense, world: World) -> tuple[Example, ...]:
     return sense.held_out if world.held_out_texts else sense.train
 
 
+def quoted(text: str) -> str:
+    """Set an example in quotation marks, after which its full stop stands."""
+    return f"«{text[:-1]}»." if text.endswith(".") else f"«{text}»"
+
+
 def dictionary(rng: random.Random, world: World) -> str:
     """Entries of an explanatory dictionary: the senses of a word, each with examples."""
     layout = rng.choice(("{0}. {1}: {2}", "{0}) {1}. {2}", "{0}. {1} — {2}"))
@@ -95,7 +100,7 @@ def dictionary(rng: random.Random, world: World) -> str:
         body = []
         for number, sense in enumerate(rng.sample(found, len(found)), 1):
             examples = rng.sample(pool(sense, world), rng.randint(1, 2))
-            body.append(layout.format(number, sense.gloss, " ".join(f"«{e.text}»" for e in examples)))
+            body.append(layout.format(number, sense.gloss, " ".join(quoted(e.text) for e in examples)))
         head = rng.choice((word.capitalize() + ".", word.upper()))
         entries.append(head + rng.choice((" ", "\n")).join(["", *body]))
     return rng.choice(("", "", "Толковый словарь\n\n")) + "\n\n".join(entries)

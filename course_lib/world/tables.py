@@ -66,7 +66,7 @@ def people_table(rng: random.Random, world: World) -> str:
         "Любимый цвет": lambda p: p.colour,
         "Любимая еда": lambda p: p.food.lemma,
         "Занятие": lambda p: p.hobby,
-        "Питомец": lambda p: f"{p.pet[1]} {p.pet[0]}" if p.pet else "без питомца",
+        "Питомец": lambda p: f"{p.pet[1]} {p.pet[0]}" if p.pet else "нет",
     }
     shown = ["Имя", *rng.sample(list(fields)[1:], rng.randint(1, 4))]
     people = rng.sample(world.people, rng.randint(2, 6))

@@ -190,8 +190,8 @@ FACT_TALK = (
     ("На какой реке стоит {c}?", "{c} стоит {c.river:на loc}."),
     ("Скажите, пожалуйста, какая река течёт {c:в loc}?", "{c:в loc} течёт {c.river}."),
     ("Чем известен город {c}?", "Город {c} славится {known:ins}."),
-    ("Какой символ у города {c}?", "Символ города {c} — {known}."),
-    ("В каком регионе находится город {c}?", "Регион города {c} — {c.region}."),
+    ("Какой символ у города {c:gen}?", "Символ города {c:gen} — {known}."),
+    ("В каком регионе находится город {c}?", "Регион города {c:gen} — {c.region}."),
     ("Сколько человек живёт {c:в loc}?", "{c:в loc} живёт примерно {people:человек}."),
     ("Что посмотреть {c:в loc}?", "Обязательно посмотрите {sight:acc}."),
     ("Какой город старше: {c} или {d}?", "Старше {elder}: {elder:@acc} основали в {elder.founded} году."),
@@ -314,9 +314,7 @@ def conclusions(rng: random.Random, world: World) -> str:
             asked = fact
             verdict = verdicts[getattr(told, asked) != getattr(person, asked)]
         slots = {"p": person, "other": told}
-        ask = rng.choice(
-            ("Верно ли, что {0}? Ответ: {1}.", "Вывод: {0}. {1}.", "Следует ли отсюда, что {0}? {1}.")
-        )
+        ask = rng.choice(("Верно ли, что {0}? Ответ: {1}.", "Вывод: {0}. {1}."))
         claimed = claim.format(**slots).rstrip(".")
         lines.append(sentence(premise, **slots) + " " + ask.format(claimed, verdict.capitalize()))
     return "\n".join(lines)

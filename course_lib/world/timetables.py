@@ -125,7 +125,9 @@ def trains(rng: random.Random, world: World) -> str:
     texts = wordings("notices")
     home, *towns = rng.sample(world.cities, rng.randint(4, 9))
     times = clock(rng, 5, 24, len(towns))
-    row = rng.choice(("{time} — {town}", "{time} {town}", "{town}: {time}", "{time} | {town} | путь {way}"))
+    row = rng.choice(
+        ("{time} — {town}", "{time} {town}", "{town}: {time}", "{time} | {town} | платформа {way}")
+    )
     lines = [say(rng, texts["train head"], c=home)]
     lines += [
         row.format(time=t, town=c.name, way=rng.randint(1, 6)) for t, c in zip(times, towns, strict=True)
@@ -217,7 +219,7 @@ def to_do(rng: random.Random, world: World) -> str:
         items = [w.noun.form("nom", w.lemma in COUNTED) for w in chosen]
         if rng.random() < 0.3:
             return f"{head}: {', '.join(items)}."
-        items = [item + rng.choice(("", "", "", " — побольше", " — если будет")) for item in items]
+        items = [item + rng.choice(("", "", "", " — побольше", " — если есть")) for item in items]
     return head + ":\n" + "\n".join(bullet.format(i) + item for i, item in enumerate(items, 1))
 
 
