@@ -11,6 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint, rotate_checkpoints
 
 from course_lib.quiet import quiet
@@ -57,6 +58,12 @@ class WholeCheckpoints(Trainer):
 def newest_checkpoint(folder: str | Path) -> str | None:
     """Return the newest checkpoint of a run, whole or not; None where there is none, or no folder."""
     return get_last_checkpoint(str(folder)) if Path(folder).is_dir() else None
+
+
+def step_of(checkpoint: str | Path) -> int:
+    """Return how many steps were taken when a checkpoint was written."""
+    state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
+    return state.global_step
 
 
 def last_checkpoint(folder: str | Path) -> str | None:

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import Adafactor, T5Config, T5ForConditionalGeneration, set_seed
 
+from course_lib.muon import MuonWith, divide
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from transformers import PreTrainedModel
@@ -25,6 +27,7 @@ N_SENTINELS = 8  # tokens that stand for a gap; as in T5, the last ones of the v
 # Blocks are cut into pieces first. Before a decoder has found out where to look, it looks everywhere alike,
 # and what it could learn from is thinned by as many tokens as there are.
 GAPS_PIECE, SPLIT_PIECE = 64, 128
+ADAFACTOR_RATE = 0.01  # T5's, relative to the size of a parameter
 
 
 def new_t5(size: DictConfig, vocab_size: int, seed: int = 1) -> T5ForConditionalGeneration:
@@ -52,19 +55,22 @@ def new_t5(size: DictConfig, vocab_size: int, seed: int = 1) -> T5ForConditional
     return T5ForConditionalGeneration(config)
 
 
-def t5_optimizer(model: PreTrainedModel, learning_rate: float) -> Adafactor:
-    """Return the optimiser that T5 was trained with (Raffel et al., 2020, section 3.1.2).
+def t5_optimizer(model: PreTrainedModel, learning_rate: float, weight_decay: float) -> MuonWith:
+    """Return Muon for the matrices, and for the rest what T5 was trained with (Raffel et al., 2020, 3.1.2).
 
-    Its steps grow with what they change. T5 begins with embeddings a hundred times as large as some of its
-    projections: at one step size for all, AdamW moves the one too little or the other too much, and the
-    encoder ends by saying the same of every token.
+    Both make steps that fit what they change: Adafactor's grow with it. T5 begins with embeddings a hundred
+    times as large as some of its projections: at one step size for all, AdamW moves the one too little or the
+    other too much, and the encoder ends by saying the same of every token.
 
     Args:
         model: a T5.
-        learning_rate: relative to the size of a parameter; T5's was 0.01.
+        learning_rate: of Muon.
+        weight_decay: of Muon.
     """
+    matrices, embeddings, vectors = divide(model)
     options = {"scale_parameter": True, "relative_step": False, "warmup_init": False}
-    return Adafactor(model.parameters(), lr=learning_rate, **options)
+    rest = Adafactor([*embeddings, *vectors], lr=ADAFACTOR_RATE, **options)
+    return MuonWith(matrices, rest, learning_rate, weight_decay)
 
 
 def seq2seq_batch(rows: list[dict[str, Any]], vocab_size: int) -> dict[str, Tensor]:

@@ -151,6 +151,7 @@ def make_trainer(
 
     from course_lib.checkpointing import WholeCheckpoints
     from course_lib.encoder_decoder import seq2seq_batch, t5_optimizer
+    from course_lib.muon import muon_with_adamw
 
     settings = {
         "train_sampling_strategy": "sequential",
@@ -167,10 +168,12 @@ def make_trainer(
     args = TrainingArguments(output_dir=str(folder), **settings)
     if args.torch_compile and args.use_cpu:
         model.set_attn_implementation("eager")  # compiled, plain attention beats the processor's fused kernel
-    collate, optimizer = default_data_collator, None
     if model.config.is_encoder_decoder:
         collate = partial(seq2seq_batch, vocab_size=model.config.vocab_size)
-        optimizer = t5_optimizer(model, args.learning_rate)
+        optimizer = t5_optimizer(model, args.learning_rate, args.weight_decay)
+    else:
+        collate = default_data_collator
+        optimizer = muon_with_adamw(model, args.learning_rate, args.weight_decay, args.adam_beta2)
     data = {"train_dataset": train, "eval_dataset": validation}
     return WholeCheckpoints(model, args, collate, optimizers=(optimizer, None), **data)
 
@@ -195,14 +198,15 @@ def run(config: DictConfig) -> dict[str, Any]:
         config: see `conf/pretrain.yaml`.
 
     Returns:
-        The log that is saved as `training_log.json`: configuration, tokens, seconds, loss history. A run that
-        has already ended is not run again.
+        The log that is saved as `training_log.json`: configuration, tokens, tokens a second (evaluation
+        included; of a run that went on, since then), loss history. A run that has already ended is not run
+        again.
 
     Raises:
         ValueError: a damaged checkpoint, too little text, an unknown training argument.
         OSError: the disk is full; what was saved before is as it was.
     """
-    from course_lib.checkpointing import last_checkpoint
+    from course_lib.checkpointing import last_checkpoint, step_of
     from course_lib.saving import save_lm
     from course_lib.world.documents import pretraining_text
 
@@ -222,8 +226,10 @@ def run(config: DictConfig) -> dict[str, Any]:
     trainer = make_trainer(model, train, validation, folder, **settings["training"])
     args = trainer.args
     tokens_a_step = args.train_batch_size * args.gradient_accumulation_steps * config.size.n_positions
+    done = step_of(resume) if resume else 0
     start = time.perf_counter()
     trainer.train(resume_from_checkpoint=resume)
+    seconds = time.perf_counter() - start
     log = {
         **settings,
         "n_params": model.num_parameters(),
@@ -232,7 +238,7 @@ def run(config: DictConfig) -> dict[str, Any]:
         "unique_tokens": len(train) * config.size.n_positions,
         "characters": sum(map(len, train_text["text"])),
         "validation_tokens": len(validation) * config.size.n_positions,
-        "seconds": round(time.perf_counter() - start),
+        "tokens_a_second": round((trainer.state.global_step - done) * tokens_a_step / seconds),
         "arithmetic": {key: getattr(args, key) for key in ("bf16", "torch_compile")},
         "history": trainer.state.log_history,
     }

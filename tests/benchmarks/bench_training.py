@@ -1,7 +1,7 @@
 """Training: `pretrain.make_trainer` as configured beside a plain `Trainer`, on the default model's shape.
 
-Same initial weights, text, order, tokens a step, learning rates. The peer keeps the library's defaults:
-float32, default attention, no compiled graph. What compiling costs falls into the first
+Same initial weights, text, order, tokens a step, optimiser, learning rates. For the rest the peer keeps the
+library's defaults: float32, default attention, no compiled graph. What compiling costs falls into the first
 steps, which neither side's time contains; the sides take turns, so that other work falls on both.
 """
 
@@ -63,6 +63,7 @@ def run(rounds: int = 2) -> list[dict]:
     from omegaconf import OmegaConf
     from transformers import Trainer, TrainingArguments, default_data_collator
 
+    from course_lib.muon import muon_with_adamw
     from course_lib.pretrain import make_trainer, new_model
     from course_lib.sizes import training_flops
     from tests.benchmarks.ceilings import matmul_ceiling
@@ -88,7 +89,9 @@ def run(rounds: int = 2) -> list[dict]:
     def peer(folder: str):
         plain = {"train_sampling_strategy": "sequential", "use_cpu": not torch.cuda.is_available()}
         args = TrainingArguments(folder, per_device_train_batch_size=blocks_a_step, **plain, **same, **both)
-        return Trainer(new_model(size, vocab_size), args, default_data_collator, train_dataset=train)
+        model = new_model(size, vocab_size)
+        optimizer = muon_with_adamw(model, args.learning_rate, args.weight_decay, args.adam_beta2)
+        return Trainer(model, args, default_data_collator, train_dataset=train, optimizers=(optimizer, None))
 
     seconds, last_loss = {"ours": [], "peer": []}, {}
     with tempfile.TemporaryDirectory() as folder:
