@@ -185,7 +185,13 @@ def encoder_decoder_card(folder: Path, name: str, held_out: np.ndarray, twin: st
     """
     import torch
 
-    from course_lib.encoder_decoder import GAPS_PIECE, SPLIT_PIECE, pieces, second_half_losses
+    from course_lib.encoder_decoder import (
+        ADAFACTOR_RATE,
+        GAPS_PIECE,
+        SPLIT_PIECE,
+        pieces,
+        second_half_losses,
+    )
 
     blocks = pieces(torch.from_numpy(held_out), SPLIT_PIECE)[::4]
     losses = {
@@ -193,8 +199,8 @@ def encoder_decoder_card(folder: Path, name: str, held_out: np.ndarray, twin: st
         for each in (twin, name)
     }
     log = json.loads((folder / name / "training_log.json").read_text("utf-8"))
-    lengths = {"gaps_piece": GAPS_PIECE, "split_piece": SPLIT_PIECE}
-    facts = {"log": log, "losses": losses, "twin": twin, "n_pieces": len(blocks), **lengths}
+    constants = {"gaps_piece": GAPS_PIECE, "split_piece": SPLIT_PIECE, "adafactor_rate": ADAFACTOR_RATE}
+    facts = {"log": log, "losses": losses, "twin": twin, "n_pieces": len(blocks), **constants}
     (folder / name / "README.md").write_text(card(name, "model_card_t5.md", **facts), encoding="utf-8")
     for file in ("tokenizer.json", "training_log.json"):
         shrink(folder / name / file)

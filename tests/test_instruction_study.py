@@ -1,6 +1,5 @@
 """The study of lecture 7: a run comes back the same, and is judged on what it was not tuned on."""
 
-import numpy as np
 import pytest
 
 from course_lib import instruction_study as instructions
@@ -54,15 +53,18 @@ def test_an_option_is_one_whatever_its_capital_and_full_stop(text):
     assert not instructions.is_one_of(text + " и нет", ("да", "нет"))
 
 
-def test_what_is_stored_has_the_size_that_the_lecture_says():
+def test_what_is_stored_has_the_size_that_the_lecture_says_and_has_learned():
+    # not by the losses: how large they are is a matter of which answers, long or short, a batch holds
+    before = {run.backbone: found["follows"] for run, found in load("instructions") if not run.n_examples}
     for name in ("instructions", "instruction_variants"):
         runs = load(name)
         assert len(runs) == len(STUDIES[name]) or len({run.seed for run, _ in runs}) < 3
         for _, found in runs:
             for hits in found["hits"].values():
                 assert {len(each) for each in hits.values()} == {N_TEST}
-        tuned = [found for run, found in runs if run.n_examples]
-        assert all(np.mean(found["losses"][-10:]) < np.mean(found["losses"][:10]) for found in tuned)
+        for run, found in runs:
+            told = found["follows"]
+            assert not run.n_examples or sum(told.values()) > sum(before[run.backbone].values()) + 0.5
 
 
 def test_an_encoder_decoder_is_tuned_on_the_same_examples():
