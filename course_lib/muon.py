@@ -49,12 +49,11 @@ class MuonWith(torch.optim.Optimizer):
             matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
         )
         self.parts = (muon, rest)
-        super().__init__([group for part in self.parts for group in part.param_groups], {})
-        self._share_groups()
+        super().__init__(self._groups(), {})
 
-    def _share_groups(self) -> None:
-        """A schedule changes the groups of the whole: let them be those of the parts."""
-        self.param_groups = [group for part in self.parts for group in part.param_groups]
+    def _groups(self) -> list[dict[str, Any]]:
+        """Return the groups of the parts; they are those of the whole too, which a schedule changes."""
+        return [group for part in self.parts for group in part.param_groups]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step with each part."""
@@ -71,7 +70,7 @@ class MuonWith(torch.optim.Optimizer):
         """Take up the states of the parts."""
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
-        self._share_groups()
+        self.param_groups = self._groups()
 
 
 def muon_with_adamw(

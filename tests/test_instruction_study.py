@@ -1,5 +1,6 @@
 """The study of lecture 7: a run comes back the same, and is judged on what it was not tuned on."""
 
+import numpy as np
 import pytest
 
 from course_lib import instruction_study as instructions
@@ -54,7 +55,6 @@ def test_an_option_is_one_whatever_its_capital_and_full_stop(text):
 
 
 def test_what_is_stored_has_the_size_that_the_lecture_says_and_has_learned():
-    # not by the losses: how large they are is a matter of which answers, long or short, a batch holds
     before = {run.backbone: found["follows"] for run, found in load("instructions") if not run.n_examples}
     for name in ("instructions", "instruction_variants"):
         runs = load(name)
@@ -65,6 +65,9 @@ def test_what_is_stored_has_the_size_that_the_lecture_says_and_has_learned():
         for run, found in runs:
             told = found["follows"]
             assert not run.n_examples or sum(told.values()) > sum(before[run.backbone].values()) + 0.5
+    # in the variants the losses say less: how large they are depends on which answers a batch holds
+    tuned = [found for run, found in load("instructions") if run.n_examples]
+    assert all(np.mean(found["losses"][-10:]) < np.mean(found["losses"][:10]) for found in tuned)
 
 
 def test_an_encoder_decoder_is_tuned_on_the_same_examples():

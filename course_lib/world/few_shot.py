@@ -37,8 +37,7 @@ def _contrasts(world: World) -> tuple[tuple[list[str], list[str]], ...]:
     nouns = [word.lemma for word in words]
     english, french = [word.en for word in words], [word.fr for word in words]
     groups = lexicon.by_category()
-    countable = [word for name in COUNTABLE for word in groups[name] if not {"pl", "sg"} & set(word.attrs)]
-    one, many = ([word.noun.form("nom", plural) for word in countable] for plural in (False, True))
+    one, many = ([w.noun.form("nom", plural) for w in countable(COUNTABLE)] for plural in (False, True))
     verbs, adjectives, adverbs = (
         [word.lemma for name in groups if name.startswith(part) for word in groups[name]]
         for part in ("verb:", "adj:", "adv:")
@@ -60,6 +59,12 @@ def _contrasts(world: World) -> tuple[tuple[list[str], list[str]], ...]:
     )
 
 
+def countable(names: Sequence[str]) -> list[lexicon.Word]:
+    """Return the words of some of `COUNTABLE` that have both numbers."""
+    groups = lexicon.by_category()
+    return [word for name in names for word in groups[name] if not {"pl", "sg"} & set(word.attrs)]
+
+
 def arbitrary_labels(rng: random.Random) -> tuple[str, str]:
     """Return two labels that mean nothing within their document: the usual ones, or any two words."""
     if rng.random() < 0.6:
@@ -77,20 +82,17 @@ def _label_words() -> list[str]:
 
 def sorted_items(rng: random.Random, classes: Sequence[Sequence[str]], labels: Sequence[str]) -> str:
     """Write items of some classes with their labels: a few that return, or many that do not."""
-    if rng.random() < 0.35:  # to be copied
-        pool = [
-            (item, label)
-            for items, label in zip(classes, labels, strict=True)
-            for item in rng.sample(items, min(12, len(items)))
-        ]
-        pairs = bursty(rng, pool, 8, 30)
-    else:  # to be understood: what an item has in common with those before it
-        n = rng.randint(6, 18)
-        pairs = [
-            (item, label)
-            for items, label in zip(classes, labels, strict=True)
-            for item in rng.sample(items, min(n, len(items)))
-        ]
+    # to be copied, or to be understood: what an item has in common with those before it
+    returning = rng.random() < 0.35
+    n = 12 if returning else rng.randint(6, 18)
+    pairs = [
+        (item, label)
+        for items, label in zip(classes, labels, strict=True)
+        for item in rng.sample(items, min(n, len(items)))
+    ]
+    if returning:
+        pairs = bursty(rng, pairs, 8, 30)
+    else:
         rng.shuffle(pairs)
     if rng.random() < 0.3:
         return "\n".join(f"{item} => {label}" for item, label in pairs)

@@ -17,6 +17,7 @@ from course_lib.world.few_shot import (
     COUNTABLE,
     categories,
     contrasts,
+    countable,
     question_list,
     rude_or_polite,
     sentiments,
@@ -117,8 +118,7 @@ def _forms() -> dict[str, Callable[[lexicon.Word], str]]:
 
 def word_forms(rng: random.Random, world: World) -> str:
     """A rule of grammar or spelling carried out on word after word."""
-    groups = lexicon.by_category()
-    pool = [w for c in rng.sample(COUNTABLE, 3) for w in groups[c] if not {"pl", "sg"} & set(w.attrs)]
+    pool = countable(rng.sample(COUNTABLE, 3))
     header, rule = rng.choice(list(_forms().items()))
     words = [w for w in rng.sample(pool, min(24, len(pool))) if " " not in w.lemma]
     return write_list(rng, bursty(rng, [(w.lemma, rule(w)) for w in words]), rng.choice(("", header)))
