@@ -13,6 +13,7 @@ from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, get_last_checkpoint, rotate_checkpoints
+from transformers.utils import flatten_dict
 
 from course_lib.quiet import quiet
 
@@ -23,10 +24,16 @@ CHECKPOINT_FILES = (
     "rng_state.pth",
     "trainer_state.json",
 )
+SETTINGS_FILE = "settings.json"  # beside the checkpoints: what their run was started with
 
 
 class WholeCheckpoints(Trainer):
     """A Trainer that writes a checkpoint beside its place, then renames it: a kill leaves no half."""
+
+    def _run_epoch(self, *args: Any, **options: Any) -> None:
+        # the library asks only after a step whether it was the last: from the last one it would go on
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*args, **options)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir)
@@ -64,6 +71,29 @@ def step_of(checkpoint: str | Path) -> int:
     """Return how many steps were taken when a checkpoint was written."""
     state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
     return state.global_step
+
+
+def check_settings(folder: str | Path, there: dict[str, Any] | None, asked: dict[str, Any]) -> None:
+    """Make sure that the run in a folder has the settings asked for: to go on with it would mix the two.
+
+    Args:
+        folder: where the run keeps its checkpoints.
+        there: the settings of that run, None where they are not known.
+        asked: the settings to go on with.
+
+    Raises:
+        ValueError: they are not the same; it names each that differs, and what to do.
+    """
+    if there is None:
+        what = f"'{folder}' has a run of unknown settings, for it has no {SETTINGS_FILE}"
+    else:
+        there, asked = flatten_dict(there), flatten_dict(asked)
+        other = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
+        if not other:
+            return
+        pairs = ", ".join(f"{key} is {there.get(key)} there and {asked.get(key)} here" for key in other)
+        what = f"'{folder}' has a run with other settings ({pairs})"
+    raise ValueError(f"{what}: choose another folder, or delete this one.")
 
 
 def last_checkpoint(folder: str | Path) -> str | None:

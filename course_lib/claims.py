@@ -46,7 +46,7 @@ class Claim:
     def line(self) -> str:
         """Return the one line that the notebook prints."""
         verdict = "✓ holds" if self.holds else "✗ does not hold"
-        reason = f" | because {self.why}" if self.why else ""
+        reason = f" | {'though' if self.holds else 'because'} {self.why}" if self.why else ""
         return f"{verdict} | deck: {self.deck} | here: {self.measured}{reason}"
 
 

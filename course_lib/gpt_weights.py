@@ -49,7 +49,8 @@ def read_checkpoint(source) -> tuple[dict, dict[str, Tensor]]:
 
     Raises:
         FileNotFoundError: the folder, its config.json or its weights are missing.
-        ValueError: not a GPT-2 shape, or a tensor is missing, cut short, or of the wrong shape.
+        ValueError: config.json is damaged, not a GPT-2 shape, or a tensor is missing, cut short, or of the
+            wrong shape.
     """
     if hasattr(source, "state_dict"):
         settings, tensors = source.config.to_dict(), source.state_dict()
@@ -61,6 +62,9 @@ def read_checkpoint(source) -> tuple[dict, dict[str, Tensor]]:
     if settings.get("tie_word_embeddings") is False:
         raise ValueError("A tied head is needed: in this model head and token embedding are two matrices.")
     tensors = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
+    for key in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"):
+        if not isinstance(settings.get(key), int):
+            raise ValueError(f"The configuration says {key}={settings.get(key)}: it must be a whole number.")
     sizes = {key: settings[key] for key in ("vocab_size", "n_positions", "n_embd", "n_layer")}
     weights = {}
     for name, shape in expected_shapes(**sizes).items():
@@ -76,10 +80,16 @@ def _read_folder(folder: Path) -> tuple[dict, dict[str, Tensor]]:
     files = sorted(folder.glob("*.safetensors"))
     if not (folder / "config.json").is_file() or not files:
         raise FileNotFoundError(f"'{folder}' is no checkpoint: it needs config.json and model.safetensors.")
+    try:
+        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"'{folder / 'config.json'}' is damaged ({error}): get it again.") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"'{folder / 'config.json'}' is damaged (it holds no JSON object): get it again.")
     tensors: dict[str, Tensor] = {}
     for file in files:
         try:
             tensors |= load_file(file)
         except SafetensorError as error:
             raise ValueError(f"'{file}' is cut short or damaged ({error}): get it again.") from error
-    return json.loads((folder / "config.json").read_text(encoding="utf-8")), tensors
+    return settings, tensors

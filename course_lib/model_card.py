@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 SEED, TEMPERATURE, TOP_K, NEW_TOKENS = 0, 0.8, 40, 60
+LAST_STEPS = 1_000
+# kinds of documents that hold nothing but hand-written texts, of which the held-out text has its own
+QUOTING = (
+    *("tweets", "tweets: labelled", "proverbs", "jokes", "news", "reading", "manners", "dialogues", "causes"),
+    *("senses: dictionary", "senses: meanings", "senses: same or not", "list: topics", "list: questions"),
+)
 PROMPTS = {
     "a story": "Однажды утром Нина увидела, что",
     "an encyclopaedia": "Ключевск — город на",
@@ -49,6 +55,38 @@ def split_ids(log: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> tuple[
     ready = (blocks(text, tokenizer, log["size"]["n_positions"]).with_format("numpy") for text in texts)
     train, held_out = (part["input_ids"][:] for part in ready)
     return train, held_out
+
+
+def unquoted_ids(log: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> np.ndarray:
+    """Make the held-out text of a run again, without the documents that only quote hand-written texts.
+
+    Args:
+        log: its `training_log.json`.
+        tokenizer: its tokenizer.
+
+    Returns:
+        Blocks of token ids (blocks, n_positions).
+    """
+    from course_lib.pretrain import blocks
+    from course_lib.world.documents import pretraining_text
+
+    text = pretraining_text(log["data"]["validation_characters"], log["data"]["seed"], "validation")
+    text = text.filter(lambda kind: kind not in QUOTING, input_columns="kind")
+    return blocks(text, tokenizer, log["size"]["n_positions"]).with_format("numpy")["input_ids"][:]
+
+
+def ending(log: dict[str, Any]) -> dict[str, float]:
+    """Read in a log how a training ended.
+
+    Returns:
+        `training_loss`, the mean of the last `LAST_STEPS` steps; `fall`, by how much the held-out loss fell
+        from the last evaluation but one to the last, and `steps` between them (0 where there was one alone).
+    """
+    losses = {entry["step"]: entry["loss"] for entry in log["history"] if "loss" in entry}
+    last = [loss for step, loss in losses.items() if step > max(losses) - LAST_STEPS]
+    held_out = [(entry["step"], entry["eval_loss"]) for entry in log["history"] if "eval_loss" in entry]
+    (before, higher), (end, lower) = held_out[-2:][0], held_out[-1]
+    return {"training_loss": sum(last) / len(last), "fall": higher - lower, "steps": end - before}
 
 
 def baselines(train: np.ndarray, held_out: np.ndarray, vocab_size: int) -> dict[str, float]:
@@ -156,7 +194,8 @@ def card(name: str, template: str = "model_card.md", **facts: Any) -> str:
     Args:
         name: of the model.
         template: a file of `course_lib/templates`.
-        **facts: log, losses (rows of name, nats a token, bits a byte), vocab_size, samples.
+        **facts: log, losses (rows of name, nats a token, bits a byte), unquoted (this model's loss without
+            the documents of `QUOTING`), vocab_size, samples.
 
     Returns:
         Markdown with the Hub's front matter.
@@ -171,7 +210,8 @@ def card(name: str, template: str = "model_card.md", **facts: Any) -> str:
         keep_trailing_newline=True,
     )
     settings = {"seed": SEED, "temperature": TEMPERATURE, "top_k": TOP_K, "new_tokens": NEW_TOKENS}
-    return environment.get_template(template).render(name=name, sampling=settings, **facts)
+    facts |= {"sampling": settings, "ending": ending(facts["log"]), "last_steps": LAST_STEPS}
+    return environment.get_template(template).render(name=name, **facts)
 
 
 def encoder_decoder_card(folder: Path, name: str, held_out: np.ndarray, twin: str = "tiny-2m") -> None:
@@ -233,9 +273,11 @@ def main(folder: Path = CHECKPOINTS) -> None:
         losses[name] = float(block_losses(model, torch.from_numpy(held_out)).mean())
     bits = tokens_per_byte(tokenizer, held_out) / math.log(2)
     rows = [(name, nats, nats * bits) for name, nats in losses.items()]
+    unquoted = torch.from_numpy(unquoted_ids(logs[names[-1]], tokenizer))
     for name, (model, own_tokenizer) in models.items():
         facts = {"log": logs[name], "losses": rows, "vocab_size": len(tokenizer)}
-        text = card(name, samples=samples(model, own_tokenizer), **facts)
+        facts |= {"unquoted": block_losses(model, unquoted).mean(), "samples": samples(model, own_tokenizer)}
+        text = card(name, **facts)
         (folder / name / "README.md").write_text(text, encoding="utf-8")
         for file in ("tokenizer.json", "training_log.json"):
             shrink(folder / name / file)

@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
+# what transformers reads of a folder beside the weights, and where the tokens of a tokenizer may stand
+JSON_FILES = ("generation_config.json", "tokenizer_config.json", "tokenizer.json")
+TOKEN_FILES = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tekken.json", "added_tokens.json")
 HUB_CONFIGS = Path(__file__).parent / "hub_configs"
 OWN = (
     "tiny",
@@ -118,16 +121,21 @@ def lm_name(model) -> str:
 
 
 def pick_device(device: str | None = None) -> str:
-    """Returns the device to use: the one asked for if it is there, else cuda, mps, cpu in this order."""
+    """Returns the device to use: the one asked for, or the first of cuda, mps, cpu.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
     import torch
 
     if device is None:
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    kind = str(device).split(":")[0]
-    if (kind == "cuda" and not torch.cuda.is_available()) or (
-        kind == "mps" and not torch.backends.mps.is_available()
-    ):
-        raise ValueError(f"device='{device}' is not there: this machine has '{pick_device()}'.")
+    try:
+        torch.empty(0, device=str(device))  # asking for none of its memory is the one sure way to know
+    except (RuntimeError, AssertionError, ImportError):
+        gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())] or [pick_device()]
+        there = "' and '".join(dict.fromkeys([*gpus, "cpu"]))
+        raise ValueError(f"device='{device}' is not there: this machine has '{there}'.") from None
     return str(device)
 
 
@@ -171,16 +179,47 @@ def _folder(name: str | Path) -> Path | None:
         for file in ("config.json", "*.safetensors"):
             if not any(path.glob(file)):
                 raise FileNotFoundError(f"The folder '{path}' has no {file}, so it is not a saved model.")
-        try:
-            json.loads((path / "config.json").read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"'{path / 'config.json'}' is damaged ({error}): get it again.") from None
+        for file in filter(Path.exists, (path / name for name in JSON_FILES)):
+            _read(file)
+        _config(path / "config.json")
         return path
     if isinstance(name, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise FileNotFoundError(f"There is no folder '{path}'.")
     if text.count("/") != 1:
         raise ValueError(_unknown(text))
     return None
+
+
+def _read(file: Path) -> dict:
+    """Reads a JSON object, and names the file where it is none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"'{file}' is damaged ({error}): get it again.") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"'{file}' is damaged (it holds no JSON object): get it again.")
+    return content
+
+
+def _config(file: Path):
+    """Reads the configuration of a language model, and turns whatever is wrong with it into one sentence."""
+    import transformers as library
+    from huggingface_hub.errors import StrictDataclassError
+
+    settings = _read(file)
+    kind = str(settings.get("model_type"))
+    known = kind in library.CONFIG_MAPPING and library.CONFIG_MAPPING[kind]
+    models = (library.MODEL_FOR_CAUSAL_LM_MAPPING, library.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING)
+    if not any(known in mapping for mapping in models):
+        raise ValueError(
+            f"model_type='{kind}' in '{file}' is no language model that transformers {library.__version__} "
+            "knows: get the file again, or upgrade transformers."
+        )
+    try:
+        with quiet():
+            return known.from_dict(settings)
+    except StrictDataclassError as error:
+        raise ValueError(f"'{file}' is damaged ({' '.join(str(error).split())}): get it again.") from None
 
 
 def _unknown(name: str) -> str:
@@ -220,16 +259,16 @@ def _from_hub(name: str, revision: str | None, device: str, dtype):
 def _load(source: str | Path, options: dict, device: str, dtype):
     """Reads weights and tokenizer, and turns whatever is wrong with them into one sentence."""
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import AutoConfig
 
     where = {key: value for key, value in options.items() if key != "use_safetensors"}
     config = AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
-    architecture = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    tokenizer = _tokenizer(source, **where)
     place = (
         {"device_map": device} if device.startswith("cuda") else {}
     )  # straight to the GPU, never twice in memory
     try:
-        model, report = architecture.from_pretrained(
+        model, report = _architecture(config).from_pretrained(
             source,
             dtype=dtype,
             trust_remote_code=False,
@@ -251,8 +290,33 @@ def _load(source: str | Path, options: dict, device: str, dtype):
     if report["missing_keys"]:
         keys = sorted(report["missing_keys"])
         raise ValueError(f"The weights in '{source}' lack {len(keys)} tensors, the first is '{keys[0]}'.")
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **where)
     return _finish(model, tokenizer, device)
+
+
+def _architecture(config):
+    """Returns the library's class of models for a configuration: encoder-decoders, or decoders."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
+
+def _tokenizer(source: str | Path, **where):
+    """Reads a tokenizer, and turns whatever is wrong with it into one sentence."""
+    from transformers import AutoTokenizer
+
+    folder = Path(source)
+    # without its tokens the library makes one that knows no words, and says nothing
+    if folder.is_dir() and not any(any(folder.glob(file)) for file in TOKEN_FILES):
+        raise FileNotFoundError(
+            f"The folder '{source}' has no tokenizer.json: copy it from where the model came from."
+        )
+    try:
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=False, **where)
+    except Exception as error:  # the Rust library raises bare ones
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"The tokenizer of '{source}' cannot be read ({type(error).__name__}: {reason}): get it again."
+        ) from error
 
 
 def _finish(model, tokenizer, device: str):
@@ -265,7 +329,6 @@ def _finish(model, tokenizer, device: str):
 def _random(name: str, device: str, dtype):
     """Builds a configuration with random weights, in place and in the dtype asked for; downloads nothing."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     shipped = hub_configs()
     file = shipped[name] if name in shipped else (_folder(name) or Path(name)) / "config.json"
@@ -273,14 +336,14 @@ def _random(name: str, device: str, dtype):
         raise ValueError(
             f"No configuration of '{name}' ships with the course: choose one of {', '.join(shipped)}."
         )
-    config = AutoConfig.for_model(**json.loads(file.read_text(encoding="utf-8")))
+    config = _config(file)
     with quiet():
         with torch.device(device):
-            model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+            model = _architecture(config).from_config(config, dtype=dtype)
         tokenizer = None
         for source in (name if name in shipped else file.parent, CHECKPOINTS / "tiny"):
             try:
-                tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+                tokenizer = _tokenizer(source, local_files_only=True)
                 break
             except (OSError, ValueError):  # not in the cache
                 continue

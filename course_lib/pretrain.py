@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast, Trainer
 
 END_OF_TEXT = "<|endoftext|>"
+LOGGED = ("size", "data", "training")  # what the log repeats of the configuration
+SHAPE = ("n_embd", "n_layer", "n_head", "n_positions")
+WHOLE = (
+    *(f"size.{key}" for key in SHAPE),
+    *("data.characters", "data.validation_characters", "tokenizer.characters", "tokenizer.vocab_size"),
+)
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 4096) -> PreTrainedTokenizerFast:
@@ -104,7 +110,7 @@ def new_model(size: DictConfig, vocab_size: int, seed: int = 1) -> PreTrainedMod
 
         return new_t5(size, vocab_size, seed)
     set_seed(seed)
-    shape = {key: size[key] for key in ("n_embd", "n_layer", "n_head", "n_positions")}
+    shape = {key: size[key] for key in SHAPE}
     no_dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
     special = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
     # the same function as GPT-2's "gelu_new", in one kernel instead of eight
@@ -203,18 +209,19 @@ def run(config: DictConfig) -> dict[str, Any]:
         again.
 
     Raises:
-        ValueError: a damaged checkpoint, too little text, an unknown training argument.
+        ValueError: settings that make no model, a folder with a run of other settings, a damaged checkpoint,
+            too little text, an unknown training argument.
         OSError: the disk is full; what was saved before is as it was.
     """
-    from course_lib.checkpointing import last_checkpoint, step_of
-    from course_lib.saving import save_lm
+    from course_lib.checkpointing import SETTINGS_FILE, last_checkpoint, step_of
+    from course_lib.saving import save_lm, write_whole
     from course_lib.world.documents import pretraining_text
 
+    check(config)
     folder = Path(config.folder)
-    settings = {
-        key: OmegaConf.to_container(config[key], resolve=True) for key in ("size", "data", "training")
-    }
-    if config.resume and (finished := finished_log(folder / "model", settings)):
+    settings = OmegaConf.to_container(config, resolve=True)
+    del settings["folder"], settings["resume"]
+    if config.resume and (finished := earlier(folder, settings)):
         return finished
     resume = last_checkpoint(folder) if config.resume else None
     tokenizer = get_tokenizer(config)
@@ -227,11 +234,16 @@ def run(config: DictConfig) -> dict[str, Any]:
     args = trainer.args
     tokens_a_step = args.train_batch_size * args.gradient_accumulation_steps * config.size.n_positions
     done = step_of(resume) if resume else 0
+    if not resume:
+        for old in folder.glob("checkpoint-*"):  # with resume=false: nothing may ever go on from them
+            shutil.rmtree(old)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / SETTINGS_FILE, json.dumps(settings, indent=1))
     start = time.perf_counter()
     trainer.train(resume_from_checkpoint=resume)
     seconds = time.perf_counter() - start
     log = {
-        **settings,
+        **{key: settings[key] for key in LOGGED},
         "n_params": model.num_parameters(),
         "tokens_a_step": tokens_a_step,
         "training_tokens": trainer.state.global_step * tokens_a_step,
@@ -243,19 +255,54 @@ def run(config: DictConfig) -> dict[str, Any]:
         "history": trainer.state.log_history,
     }
     save_lm(model, tokenizer, folder / "model", dtype="float16")
-    half = folder / "training_log.json.half"
-    half.write_text(json.dumps(log), encoding="utf-8")
-    half.replace(folder / "model" / "training_log.json")
+    write_whole(folder / "model" / "training_log.json", json.dumps(log))
     return log
 
 
-def finished_log(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the log of a run that has ended with these settings, or None: to train it on would change it."""
-    path = folder / "training_log.json"
-    if not path.exists():
+def check(config: DictConfig) -> None:
+    """Make sure that a configuration makes a model, before any text is written.
+
+    Args:
+        config: see `conf/pretrain.yaml`.
+
+    Raises:
+        ValueError: says which number is wrong.
+    """
+    architecture = OmegaConf.select(config, "size.architecture")
+    if architecture not in (None, "t5"):
+        raise ValueError(f"size.architecture={architecture} must be t5, or left out for a GPT-2.")
+    for key in (*WHOLE, *(["size.n_ff"] if architecture else [])):
+        given = OmegaConf.select(config, key)
+        if type(given) is not int or given < 1:
+            raise ValueError(f"{key}={given} must be a whole number, at least 1.")
+    width, n_head = config.size.n_embd, config.size.n_head
+    if width % n_head:
+        raise ValueError(f"size.n_embd={width} must be a multiple of size.n_head={n_head}: heads are equal.")
+
+
+def earlier(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the log of the run that has ended in a folder, None if none has.
+
+    Args:
+        folder: of checkpoints and model.
+        settings: of the run that is to go on there.
+
+    Raises:
+        ValueError: the folder has a run of other settings: to go on with it would mix the two.
+    """
+    from course_lib.checkpointing import SETTINGS_FILE, check_settings, newest_checkpoint
+
+    log = read(folder / "model" / "training_log.json")
+    if not log and not newest_checkpoint(folder):
         return None
-    log = json.loads(path.read_text(encoding="utf-8"))
-    return log if all(log[key] == value for key, value in settings.items()) else None
+    there = read(folder / SETTINGS_FILE) or log  # where a model is all that is left, its log tells the most
+    check_settings(folder, there and {key: there.get(key, settings[key]) for key in settings}, settings)
+    return log if log and all(log[key] == settings[key] for key in LOGGED) else None
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return what a JSON file says, None if it is not there."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="pretrain")

@@ -45,7 +45,7 @@ MODELS = (
     ModelCard("RuGPT", "Sber", 2020, 13e9, "Russian", True, "ai-forever/ruGPT-3.5-13B", "ruGPT-3.5: 2023"),
     ModelCard("YaLM", "Yandex", 2022, 100e9, "Russian", True, "yandex/yalm-100b"),
     ModelCard("XGLM", "Meta", 2021, 7.5e9, "multilingual", True, "facebook/xglm-7.5B"),
-    ModelCard("mGPT", "Sber", 2022, 1.3e9, "multilingual", True, "ai-forever/mGPT", "61 languages"),
+    ModelCard("mGPT", "Sber", 2022, 13e9, "multilingual", True, "ai-forever/mGPT-13B", "61 languages"),
     ModelCard("ChatGPT", "OpenAI", 2022, None, "multilingual", False),
     ModelCard("GPT-4", "OpenAI", 2023, None, "multilingual", False),
     ModelCard("GigaChat", "Sber", 2023, 13e9, "Russian", False, note="its base, ruGPT-3.5-13B, is open"),

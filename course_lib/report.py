@@ -1,6 +1,7 @@
 """The scoreboard: every claim of the deck beside its measurement, as one page and as a table for the README.
 
-python -m course_lib.report --readme    # write the last run's scoreboard into README.md
+python -m course_lib.report --readme             # write the last run's scoreboard into README.md
+python -m course_lib.report --stored --readme    # the scoreboard of the outputs that the lectures store
 """
 
 import argparse
@@ -14,6 +15,10 @@ from course_lib import claims as claims_module
 from course_lib.claims import Claim
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# what `Claim.line` prints
+LINE = re.compile(
+    r"^(✓ holds|✗ does not hold) \| deck: (.*?) \| here: (.*?)(?: \| (?:because|though) (.*))?$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,24 @@ def build(claims: Sequence[Claim], pages: Sequence[Page], folder: Path) -> Path:
     return index
 
 
+def stored(notebooks: Sequence[Path]) -> list[Claim]:
+    """Read the claims that the stored outputs of notebooks print: all but their slides, seeds and details.
+
+    Args:
+        notebooks: in the order of the scoreboard.
+    """
+    import nbformat
+
+    found = []
+    for path in notebooks:
+        cells = nbformat.read(path, as_version=4).cells
+        texts = [output.get("text", "") for cell in cells for output in cell.get("outputs", ())]
+        for verdict, deck, measured, why in LINE.findall("\n".join(texts)):
+            holds = verdict == "✓ holds"
+            found.append(Claim(deck, deck, measured, holds, "", why=why or None, notebook=path.stem))
+    return found
+
+
 def headline(claims: Sequence[Claim]) -> str:
     """Return the scoreboard in one line."""
     n_hold = sum(c.holds for c in claims)
@@ -105,7 +128,7 @@ def markdown(claims: Sequence[Claim]) -> str:
     ]
     for c in claims:
         verdict = "✓ holds" if c.holds else "✗ does not hold"
-        reason = f": {c.why}" if c.why and not c.holds else ""
+        reason = f": {c.why}" if c.why else ""
         lecture = f"[{c.notebook.split('_')[0]}](lectures/{c.notebook}.ipynb)" if c.notebook else ""
         cells = (lecture, c.deck, c.measured, verdict + reason)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
@@ -152,12 +175,14 @@ def _title(notebook) -> str:
 
 
 def main() -> None:
-    """Print the last run's scoreboard as Markdown, or write it into the README."""
+    """Print the scoreboard of the last run or of the stored lectures, or write it into the README."""
     parser = argparse.ArgumentParser(prog="python -m course_lib.report", description=__doc__.splitlines()[0])
     parser.add_argument("--claims", type=Path, default=Path("build/report/claims.jsonl"))
+    parser.add_argument("--stored", action="store_true", help="the claims in the stored outputs of lectures/")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     options = parser.parse_args()
-    table = markdown(claims_module.load(options.claims))
+    lectures = sorted(Path("lectures").glob("*.ipynb"))
+    table = markdown(stored(lectures) if options.stored else claims_module.load(options.claims))
     if options.readme:
         readme = Path("README.md")
         readme.write_text(fill(readme.read_text(encoding="utf-8"), "scoreboard", table), encoding="utf-8")

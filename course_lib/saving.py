@@ -55,6 +55,24 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def write_whole(path: str | Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Args:
+        path: where to, in a folder that is there; what is there already is replaced.
+        text: what to write.
+
+    Raises:
+        OSError: the disk is full or not writable; the file is then as it was before.
+    """
+    half = Path(f"{path}.half")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
 def save_lm(model, tokenizer, folder: str | Path, dtype=None) -> Path:
     """Saves a model whole or not at all (see `whole_folder`).
 

@@ -10,23 +10,38 @@ import pytest
 from course_lib.world import lexicon, pretraining_text
 from course_lib.world.documents import LATE, N_EARLY, N_LATE, added, documents, kinds, source_hash
 from course_lib.world.grammar import template_usage
+from tests.datasheet import Usage
 
 N_CHARACTERS = 3_000_000
 
 
+def measured(stream):
+    """Return a few million characters of documents, and what they are made of."""
+    found, used = [], Usage()
+    with template_usage() as written:
+        while used.kinds.total() < N_CHARACTERS:
+            found.append(next(stream))
+            used.add(found[-1], written)
+    return found, used
+
+
 @pytest.fixture(scope="module")
 def sample():
-    """Return a few million characters of documents, and how many characters each template made of them.
-
-    The beginning, where lists to copy outnumber the rest, is passed over.
-    """
-    found, size, stream = [], 0, documents(seed=3)
+    """Return documents and their `Usage`, past the beginning, where lists to copy outnumber the rest."""
+    stream = documents(seed=3)
     next(islice(stream, N_EARLY, N_EARLY), None)
-    with template_usage() as usage:
-        while size < N_CHARACTERS:
-            found.append(next(stream))
-            size += len(found[-1]["text"])
-    return found, usage
+    return measured(stream)
+
+
+@pytest.fixture(scope="module")
+def late():
+    """Return the `Usage` of the mixture of more than half of the text, without the way to its beginning."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("course_lib.world.documents.N_EARLY", 1)
+        patch.setattr("course_lib.world.documents.N_LATE", 1)
+        stream = documents(seed=3)
+        next(islice(stream, 1000, 1000), None)  # shares are set anew every thousand documents
+        return measured(stream)[1]
 
 
 def test_same_seed_same_text_and_another_seed_another():
@@ -40,12 +55,11 @@ def test_no_document_comes_twice(sample):
     assert len(set(texts)) == len(texts)
 
 
-def test_every_kind_appears_and_none_takes_over(sample):
-    sizes = Counter()
-    for document in sample[0]:
-        sizes[document["kind"]] += len(document["text"])
-    assert set(sizes) == set(kinds())
-    assert max(sizes.values()) / sum(sizes.values()) < 0.08
+def test_every_kind_appears_and_none_takes_over(sample, late):
+    for used, most in ((sample[1], 0.08), (late, 0.12)):
+        assert set(used.kinds) == set(kinds())
+        assert max(used.kinds.values()) < most * used.kinds.total()
+    assert late.layouts.total() < 0.5 * late.kinds.total()  # not even late in the text are most of it lists
 
 
 def test_copying_comes_early_and_then_ever_less():
@@ -68,11 +82,21 @@ def test_labelled_lists_come_ever_more_often():
     assert all(late[kind] > early[kind] for kind in LATE)
 
 
-def test_no_template_makes_more_than_two_percent(sample):
-    documents_, usage = sample
-    template, most = usage.most_common(1)[0]
-    assert most / sum(len(d["text"]) for d in documents_) < 0.02, template
-    assert len(usage) > 5_000
+def test_no_template_makes_more_than_two_percent(sample, late):
+    for used in (sample[1], late):
+        for counted in (used.sentences, used.rest):
+            template, most = counted.most_common(1)[0]
+            assert most / used.kinds.total() < 0.02, template
+        assert len(used.sentences) > 5_000
+
+
+def test_few_layouts_of_lists_make_more_than_two_percent_and_none_much_more(late):
+    often = {key: size / late.kinds.total() for key, size in late.layouts.items()}
+    often = {key: share for key, share in often.items() if share > 0.02}
+    assert {kind for kind, _ in often} <= {"list: categories", "list: contrasts", "list: sentiments"}
+    assert len(often) <= 3 and max(often.values()) < 0.05
+    widest, size = late.by_layout().most_common(1)[0]
+    assert widest == "… => …" and size / late.kinds.total() < 0.15  # the deck's own few-shot shape
 
 
 def test_typography_is_clean(sample):

@@ -1,5 +1,6 @@
 """Templates name what is wrong, classification is the deck's, shots are what they claim, generation stops."""
 
+import copy
 import string
 
 import numpy as np
@@ -85,6 +86,19 @@ def test_a_template_that_does_not_fit_says_why(template, message):
         template.check(TWEETS[0])
 
 
+@pytest.mark.parametrize("part", ["instructions", "task_context"])
+def test_what_is_said_once_has_no_fields(part):
+    template = Template("{text}", **{part: "Тема: {topic}"})
+    for write in (lambda: template.check(TWEETS[0]), lambda: template.prompt(TWEETS[0])):
+        with pytest.raises(ValueError, match=r"said once, and \{topic\} cannot be filled there"):
+            write()
+    assert (
+        Template("{text}", **{part: "Ответ в {{скобках}}."})
+        .prompt(TWEETS[1])
+        .startswith("Ответ в {скобках}.")
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "text", "message"),
     [
@@ -142,6 +156,42 @@ def test_calibration_takes_a_constant_from_each_label(lm):
         assert np.ptp(plain - calibrated, axis=0) == pytest.approx([0, 0], abs=1e-4)
     silent = label_scores(*lm, DIRECT, [{"text": "", "label": ""}], LABELS, shots=TWEETS[:2], calibrate="pmi")
     np.testing.assert_allclose(silent, 0, atol=1e-4)
+
+
+def test_calibration_needs_labels_after_the_text_or_the_whole(lm):
+    for name in ("pmi", "contextual"):
+        with pytest.raises(ValueError, match=r"here the target is the text: put nothing but \{label\}"):
+            label_scores(*lm, CHANNEL, TWEETS, LABELS, calibrate=name)
+        with_words = Template("{text}", target=" {label} твит")
+        assert label_scores(*lm, with_words, TWEETS, LABELS, calibrate=name).shape == (4, 2)
+    gain = label_scores(*lm, CHANNEL, TWEETS, LABELS, whole=True, calibrate="pmi")
+    channel = label_scores(*lm, CHANNEL, TWEETS, LABELS, bos=True)
+    end = score(*lm, [(f"{words} твит:", " ") for words in LABELS.values()], bos=True)
+    np.testing.assert_allclose(gain, channel - [one.logprob for one in end], atol=1e-3)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_shots_that_do_not_fit_are_left_out_from_the_first_on(lm, whole):
+    model, tokenizer = lm
+    window = model.config.n_positions
+    examples = [{"text": "Ура"}, {"text": "Ура, каникулы! " * 60}]
+    if not whole:  # of a text that is scored nothing is cut off
+        examples.append({"text": "слово " * 600})
+    shots = [{"text": f"Опять дождь, {i}", "label": i % 2} for i in range(60)]
+    asked = label_scores(model, tokenizer, DIRECT, examples, LABELS, shots=shots, whole=whole)
+
+    def n_tokens(example, n):
+        return len(
+            tokenizer("".join(label_requests(DIRECT, [example], LABELS, shots[60 - n :])[1]))["input_ids"]
+        )
+
+    kept = [max(n for n in range(61) if n == 0 or n_tokens(e, n) <= window) for e in examples]
+    assert 60 > kept[0] > kept[1] > (0 if whole else kept[2]) == 0
+    for scores, example, n in zip(asked, examples, kept, strict=True):
+        [alone] = label_scores(
+            model, tokenizer, DIRECT, [example], LABELS, shots=[shots[60 - n :]], whole=whole
+        )
+        np.testing.assert_allclose(scores, alone, atol=1e-4)
 
 
 def test_shots_stand_before_the_example_with_their_labels_words():
@@ -280,9 +330,16 @@ def test_shots_that_fit_are_the_last_ones_and_fit(window):
         assert len(one_more) > max(window, 60)
 
 
-def test_a_request_longer_than_the_window():
-    with pytest.raises(ValueError, match="alone is 4 tokens longer than the context window of 6"):
-        that_fit(POOL, DIRECT, "0123456789", len, 6)
+def test_no_shot_fits_beside_a_request_longer_than_the_window():
+    assert that_fit(POOL, DIRECT, "0123456789", len, 6) == []
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_logits_that_are_no_numbers_write_nothing(lm, strategy):
+    broken = copy.deepcopy(lm[0])
+    broken.transformer.ln_f.weight.data.fill_(float("nan"))
+    with pytest.raises(ValueError, match="logits are not all numbers"):
+        continuations(broken, lm[1], ["Кот"], strategy=strategy)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

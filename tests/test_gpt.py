@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.gpt import GPT, Cache, GPTConfig, attention_mask
+from course_lib.models import CHECKPOINTS, OWN, load_lm
 
 
 def peer(vocab_size=97, n_positions=48, n_embd=32, n_layer=2, n_head=4, spread=0.2, seed=0):
@@ -49,6 +50,15 @@ def test_logits_and_greedy_text_equal_transformers(size):
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=20, do_sample=False, eos_token_id=None
     )
     assert torch.equal(ours.generate(ids, 20), expected)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_shipped_weights_give_the_logits_of_transformers(name):
+    model, tokenizer = load_lm(name, device="cpu", dtype="float32")
+    ids = torch.randint(len(tokenizer), (2, 256), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = model(ids).logits
+        torch.testing.assert_close(GPT.from_pretrained(CHECKPOINTS / name)(ids), expected, atol=1e-5, rtol=0)
 
 
 def test_attention_weights_equal_transformers(small):
@@ -205,7 +215,17 @@ def test_bad_checkpoints_are_refused(small, tmp_path):
         ({"model_type": "llama"}, "GPT-2-shaped"),
         ({"activation_function": "relu"}, "relu"),
         ({"tie_word_embeddings": False}, "tied head"),
+        ({"n_layer": "two"}, "says n_layer=two: it must be a whole number"),
+        ({"n_head": None}, "says n_head=None: it must be a whole number"),
     ):
         (tmp_path / "config.json").write_text(json.dumps(config | change))
         with pytest.raises(ValueError, match=message):
             GPT.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"model_type": "gpt2", ', b"[]", b"null", b"\xff"])
+def test_a_damaged_config_is_named(small, tmp_path, content):
+    small.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"^'\S+config\.json' is damaged \(.+\): get it again\.$"):
+        GPT.from_pretrained(tmp_path)

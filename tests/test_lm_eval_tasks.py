@@ -11,11 +11,12 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from course_lib.models import load_lm
-from course_lib.scoring import score, solve
+from course_lib.scoring import answer, continuations, score, solve
 from course_lib.tasks import RUSSIAN_SUPER_GLUE, TASKS, lm_eval, load_task
 from course_lib.tasks.metrics import MAJORITY, evaluate
 from course_lib.tasks.specs import SPECS
 
+WRITTEN = ("detox", "titles", "summaries", "qa", "facts", "translation")
 CHOICES = (*RUSSIAN_SUPER_GLUE, "tweets", "paraphrase")
 N_ROWS = 24
 THEIR_NAMES = {"accuracy": "acc", "matthews": "mcc", "macro_f1": "f1"}
@@ -38,9 +39,23 @@ def run(lm, manager, tasks, **options):
     return simple_evaluate(theirs, tasks=tasks, task_manager=manager, limit=N_ROWS, **options)
 
 
+EVERYTHING = ("course_russian_super_glue", "course_tweets", "course_paraphrase")
+
+
 @pytest.fixture(scope="module")
 def found(lm, manager):
-    return run(lm, manager, ["course_russian_super_glue", "course_tweets", "course_paraphrase"])
+    return run(lm, manager, list(EVERYTHING))
+
+
+@pytest.fixture(scope="module")
+def found_with_shots(lm, manager):
+    return run(lm, manager, list(EVERYTHING), num_fewshot=2)
+
+
+def as_lm_eval_cuts(prompt, completion):
+    """lm-eval counts white space that ends a prompt to the completion."""
+    bare = prompt.rstrip()
+    return bare, prompt[len(bare) :] + completion
 
 
 def first_rows(name):
@@ -49,9 +64,25 @@ def first_rows(name):
     return replace(task, data=DatasetDict({split: task.data[split].select(range(N_ROWS))})), split
 
 
-def test_every_task_with_a_choice_has_a_file(manager):
+def test_every_task_with_a_right_answer_has_a_file(manager):
     assert {name for name in TASKS if len(SPECS[name].wordings) > 1} | {"rucos"} == set(CHOICES)
-    assert manager.all_subtasks == sorted(f"course_{name}" for name in CHOICES)
+    assert {name for name in TASKS if SPECS[name].metrics} == {*CHOICES, *WRITTEN}
+    assert manager.all_subtasks == sorted(f"course_{name}" for name in (*CHOICES, *WRITTEN))
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_lm_eval_writes_what_continuations_writes(lm, manager, name):
+    found = run(lm, manager, [f"course_{name}"])
+    task = load_task(name)
+    rows = task.data["test"].select(range(N_ROWS))
+    written = continuations(*lm, [task.prompt(row) for row in rows], max_new_tokens=48, stop="\n")
+    answers = [answer(text) for text in written]
+    samples = sorted(found["samples"][f"course_{name}"], key=lambda sample: sample["doc_id"])
+    assert [answer(sample["filtered_resps"][0]) for sample in samples] == answers
+    ours = evaluate(replace(task, data=DatasetDict({"test": rows})), answers, "test")
+    assert len(set(answers)) > 1 and set(ours) <= {"token_f1", "exact_match"}
+    for metric, value in ours.items():
+        assert found["results"][f"course_{name}"][f"{metric},none"] == pytest.approx(value)
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -75,11 +106,29 @@ def test_lm_eval_answers_every_row_as_solve_does(lm, found, name):
             assert metrics[f"{THEIR_NAMES.get(metric, metric)},none"] == pytest.approx(value), metric
 
 
-def test_an_empty_prompt_is_the_beginning_of_a_text_to_both(lm, found):
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("shots", [0, 2])
+def test_every_request_has_the_same_logprob_and_the_same_accuracy(lm, request, name, shots):
+    found = request.getfixturevalue("found_with_shots" if shots else "found")
+    samples = found["samples"][f"course_{name}"]
+    requests = [as_lm_eval_cuts(*pair) for sample in samples for pair in sample["arguments"]]
+    theirs = [response for sample in samples for response in sample["filtered_resps"]]
+    ours = score(*lm, requests)
+    np.testing.assert_allclose([o.logprob for o in ours], [logprob for logprob, _ in theirs], atol=1e-4)
+    assert [o.greedy for o in ours] == [greedy for _, greedy in theirs]
+    values = iter(ours)
+    right = []
+    for sample in samples:
+        best = int(np.argmax([next(values).logprob for _ in sample["arguments"]]))
+        answers = sample["doc"]["answers"] if name == "rucos" else [best]
+        chosen = sample["doc"]["entities"][best] if name == "rucos" else sample["target"]
+        right.append(chosen in answers)
+    assert [sample["acc"] for sample in samples] == right
+
+
+def test_an_empty_prompt_is_the_beginning_of_a_text_to_both(found):
     for sample in found["samples"]["course_tweets"]:
         assert [prompt for prompt, _ in sample["arguments"]] == ["", ""]
-        ours = [one.logprob for one in score(*lm, sample["arguments"])]
-        assert ours == pytest.approx([logprob for logprob, _ in sample["filtered_resps"]], abs=1e-3)
 
 
 def test_the_group_is_the_mean_of_the_nine_accuracies(found):
@@ -87,14 +136,15 @@ def test_the_group_is_the_mean_of_the_nine_accuracies(found):
     assert found["groups"]["course_russian_super_glue"]["acc,none"] == pytest.approx(np.mean(nine))
 
 
-def test_shots_bring_their_right_completion(lm, manager):
-    found = run(lm, manager, ["course_rucos", "course_tweets"], num_fewshot=1)
-    for name in ("rucos", "tweets"):
-        task = load_task(name)
-        written = {task.prompt(row) + task.answer(row) + "\n\n" for row in task.data["train"]}
-        for sample in found["samples"][f"course_{name}"]:
-            context, prompt = sample["arguments"][0][0], sample["doc"]["prompt"]
-            assert context.removesuffix(prompt) in written
+@pytest.mark.parametrize("name", ["rucos", "tweets"])
+def test_shots_bring_their_right_completion(found_with_shots, name):
+    task = load_task(name)
+    written = {task.prompt(row) + task.answer(row) for row in task.data["train"]}
+    for sample in found_with_shots["samples"][f"course_{name}"]:
+        context, prompt = sample["arguments"][0][0], sample["doc"]["prompt"]
+        shots = context.removesuffix(prompt)
+        places = [i for i in range(len(shots)) if shots.startswith("\n\n", i)]
+        assert shots.endswith("\n\n") and any({shots[:i], shots[i + 2 : -2]} <= written for i in places)
 
 
 def test_the_official_files_are_evaluated_too(tmp_path):

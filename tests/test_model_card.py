@@ -12,9 +12,11 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from course_lib import model_card, pretrain
+from course_lib.encoder_decoder import ADAFACTOR_RATE, GAPS_PIECE, SPLIT_PIECE
 from course_lib.models import CHECKPOINTS, OWN, OWN_SEQ2SEQ, load_lm
 from course_lib.scaling import block_losses
-from course_lib.world.documents import pretraining_text
+from course_lib.world import lexicon
+from course_lib.world.documents import kinds, pretraining_text
 from tests.test_pretrain import CONF, OVERRIDES
 
 
@@ -32,6 +34,7 @@ def family(tmp_path_factory):
                     *places,
                     "size.n_positions=256",
                     "training.max_steps=6",
+                    "training.eval_steps=3",
                     "training.per_device_eval_batch_size=1",
                 ],
             )
@@ -49,6 +52,12 @@ def family(tmp_path_factory):
     return folder
 
 
+def _losses(card: str) -> dict[str, tuple[float, ...]]:
+    """Return the rows of a card's table of losses."""
+    rows = re.findall(r"^\| \**([\w.-]+?)\** \|((?: \d+\.\d+ \|)+)$", card, re.M)
+    return {name: tuple(map(float, values.strip(" |").split(" | "))) for name, values in rows}
+
+
 def test_a_card_says_what_the_log_says(family):
     log = json.loads((family / "models" / "tiny" / "training_log.json").read_text(encoding="utf-8"))
     _, front, body = (family / "models" / "tiny" / "README.md").read_text(encoding="utf-8").split("---\n", 2)
@@ -58,6 +67,9 @@ def test_a_card_says_what_the_log_says(family):
     for number in ("n_params", "characters", "unique_tokens", "training_tokens", "validation_tokens"):
         assert f"{log[number]:,}" in body
     assert "| steps | 6 of 1,024 tokens |" in body
+    before, after = (entry["eval_loss"] for entry in log["history"] if "eval_loss" in entry)
+    assert f"In the last 3 steps the held-out loss still fell by {before - after:.3f}" in body
+    assert f"{model_card.ending(log)['training_loss']:.3f} over the last 1,000 steps" in body
     for prompt in model_card.PROMPTS.values():
         assert f"```text\n{prompt}|" in body
 
@@ -65,12 +77,7 @@ def test_a_card_says_what_the_log_says(family):
 def test_losses_in_a_card_are_those_of_the_shipped_weights(family):
     log = json.loads((family / "models" / "tiny" / "training_log.json").read_text(encoding="utf-8"))
     body = (family / "models" / "tiny" / "README.md").read_text(encoding="utf-8")
-    rows = [line.strip("| ").split(" | ") for line in body.splitlines() if line.startswith("| ")]
-    losses = {
-        row[0].strip("*"): (float(row[1]), float(row[2]))
-        for row in rows
-        if len(row) == 3 and row[1][0].isdigit()
-    }
+    losses = _losses(body)
     assert list(losses) == ["unigram", "5-gram", *sorted(OWN, key=list(losses).index)]
     logged = [entry["eval_loss"] for entry in log["history"] if "eval_loss" in entry][-1]
     # the Trainer divides by all 256 tokens of a block, although the first is not predicted
@@ -80,13 +87,63 @@ def test_losses_in_a_card_are_those_of_the_shipped_weights(family):
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=2e-3)
 
 
+def test_a_training_that_was_evaluated_once_has_no_fall_to_tell():
+    history = [{"step": 10, "loss": 5.0}, {"step": 1020, "loss": 3.0}, {"step": 2000, "loss": 2.0}]
+    ending = model_card.ending({"history": [*history, {"step": 2000, "eval_loss": 2.5}]})
+    assert ending == {"training_loss": 2.5, "fall": 0, "steps": 0}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_shipped_card_is_what_is_written_from_its_log(name):
+    shipped = (CHECKPOINTS / name / "README.md").read_text(encoding="utf-8")
+    log = json.loads((CHECKPOINTS / name / "training_log.json").read_text(encoding="utf-8"))
+    # what takes minutes to measure is taken from the card
+    losses, unquoted = _losses(shipped), float(re.search(r"held-out loss is ([\d.]+)\. The mix", shipped)[1])
+    samples = {
+        kind: (prompt, re.search(rf"```text\n{re.escape(prompt)}\|(.*?)\n```", shipped, re.DOTALL)[1])
+        for kind, prompt in model_card.PROMPTS.items()
+    }
+    facts = {"log": log, "vocab_size": 4096, "unquoted": unquoted, "samples": samples}
+    rows = [(each, *values) for each, values in losses.items()]
+    assert shipped == model_card.card(name, losses=rows, **facts)
+    logged = [entry["eval_loss"] for entry in log["history"] if "eval_loss" in entry][-1]
+    assert losses[name][0] == pytest.approx(logged * 512 / 511, abs=0.004)
+    assert unquoted < model_card.ending(log)["training_loss"] < losses[name][0]
+    assert "tokens a second" not in shipped  # a speed is one machine's, on one day
+
+
+def test_the_encoder_decoders_shipped_card_is_what_is_written_from_its_log():
+    (name,) = OWN_SEQ2SEQ
+    shipped = (CHECKPOINTS / name / "README.md").read_text(encoding="utf-8")
+    log = json.loads((CHECKPOINTS / name / "training_log.json").read_text(encoding="utf-8"))
+    facts = {"log": log, "losses": {each: nats for each, (nats,) in _losses(shipped).items()}}
+    facts["n_pieces"] = int(re.search(r"halves of (\d+) pieces", shipped)[1])
+    facts |= {"gaps_piece": GAPS_PIECE, "split_piece": SPLIT_PIECE, "adafactor_rate": ADAFACTOR_RATE}
+    assert shipped == model_card.card(name, "model_card_t5.md", twin="tiny-2m", **facts)
+
+
+def test_hand_written_texts_are_known_by_heart_where_they_were_trained_on():
+    assert set(model_card.QUOTING) < set(kinds())
+    model, tokenizer = load_lm("tiny", device="cpu")
+
+    def loss(split: str) -> float:
+        texts = [record["text"] for record in lexicon.texts("proverbs", split)[:30]]
+        ids = [
+            tokenizer(f"{pretrain.END_OF_TEXT}Пословицы\n{text}", return_tensors="pt")["input_ids"]
+            for text in texts
+        ]
+        return float(np.mean([block_losses(model, each)[0] for each in ids]))
+
+    assert loss("train") < 0.5 * loss("held_out")  # why the training loss is below the held-out loss
+
+
 def test_the_encoder_decoders_card_sets_it_beside_its_decoder(family):
     body = (family / "models" / OWN_SEQ2SEQ[0] / "README.md").read_text(encoding="utf-8")
     log = json.loads((family / "models" / OWN_SEQ2SEQ[0] / "training_log.json").read_text(encoding="utf-8"))
     assert f"{log['n_params']:,} parameters" in body and "feed-forward 32" in body
-    found = dict(re.findall(r"^\| \**(tiny[\w-]+?)\** \| ([\d.]+) \|$", body, re.M))
+    found = _losses(body)
     assert list(found) == ["tiny-2m", OWN_SEQ2SEQ[0]]
-    assert all(abs(float(nats) - math.log(500)) < 1 for nats in found.values())  # six steps: it guesses
+    assert all(abs(nats - math.log(500)) < 1 for (nats,) in found.values())  # six steps: it guesses
 
 
 @pytest.mark.slow

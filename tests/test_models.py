@@ -9,7 +9,18 @@ import pytest
 import torch
 
 from course_lib import models
-from course_lib.models import MODELS, PROFILES, hub_configs, load_lm, pick_dtype, profile, sizes
+from course_lib.models import (
+    CHECKPOINTS,
+    MODELS,
+    OWN,
+    OWN_SEQ2SEQ,
+    PROFILES,
+    hub_configs,
+    load_lm,
+    pick_dtype,
+    profile,
+    sizes,
+)
 from course_lib.saving import save_lm
 
 TEXT = ["Жила-была кошка.", "Кошка любила рыбу.", "Рыба жила в реке."]
@@ -61,6 +72,11 @@ def test_own_models_are_found_by_name(tiny, monkeypatch):
         load_lm("tiny-2m")
 
 
+def test_the_decoders_take_no_more_than_24_megabytes():
+    files = [path for name in OWN for path in (CHECKPOINTS / name).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 24_000_000
+
+
 def test_profiles(monkeypatch):
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
     assert profile() == "tiny"
@@ -109,6 +125,14 @@ def test_impossible_wishes(tiny):
             load_lm(tiny, device="cuda")
 
 
+@pytest.mark.parametrize("weights", ["pretrained", "random"])
+@pytest.mark.parametrize("device", ["tpu", "gpu", "cpu:x", "cuda:99", "hpu", "", 3])
+def test_a_device_that_is_not_there_names_those_that_are(tiny, device, weights):
+    there = "'cuda:0'.* and 'cpu'" if torch.cuda.is_available() else "'cpu'"
+    with pytest.raises(ValueError, match=rf"^device='{device}' is not there: this machine has .*{there}\.$"):
+        load_lm(tiny, weights, device)
+
+
 PARAMETERS = {  # in millions
     "ai-forever/rugpt3small_based_on_gpt2": 125,
     "ai-forever/rugpt3medium_based_on_gpt2": 356,
@@ -144,6 +168,16 @@ def test_random_weights_run_in_the_dtype_asked_for(tiny, monkeypatch):
         logits = small(**stand_in(TEXT[0], return_tensors="pt")).logits
     assert logits.shape[-1] == 50264
     assert logits.isfinite().all()
+
+
+def test_random_weights_of_an_encoder_decoder():
+    [name] = OWN_SEQ2SEQ
+    trained, _ = load_lm(name, device="cpu")
+    model, tokenizer = load_lm(name, weights="random", device="cpu")
+    assert (type(model), model.num_parameters()) == (type(trained), trained.num_parameters())
+    assert not torch.equal(model.get_input_embeddings().weight, trained.get_input_embeddings().weight)
+    ids = model.generate(**tokenizer([TEXT[0]], return_tensors="pt"), max_new_tokens=3, do_sample=False)
+    assert ids.shape[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -212,10 +246,39 @@ def test_weights_of_another_shape_or_incomplete(copy):
         load_lm(copy, device="cpu")
 
 
-def test_a_damaged_config(copy):
-    (copy / "config.json").write_text('{"model_type": "gpt2", ')
-    with pytest.raises(ValueError, match=r"config\.json"):
+@pytest.mark.parametrize("name", ["config", "generation_config", "tokenizer_config", "tokenizer"])
+@pytest.mark.parametrize("content", [b"", b'{"model_type": "gpt2", ', b"[]", b"null", b"\xff"])
+@pytest.mark.parametrize("weights", ["pretrained", "random"])
+def test_a_damaged_file_is_named(copy, name, content, weights):
+    (copy / f"{name}.json").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^'\S+/{name}\.json' is damaged \(.+\): get it again\.$"):
+        load_lm(copy, weights, device="cpu")
+
+
+@pytest.mark.parametrize("lost", [["tokenizer.json"], ["tokenizer.json", "tokenizer_config.json"]])
+def test_a_folder_without_a_tokenizer_is_refused(copy, lost):
+    for name in lost:
+        (copy / name).unlink()
+    with pytest.raises(FileNotFoundError, match=r"^The folder '\S+' has no tokenizer\.json: copy it"):
         load_lm(copy, device="cpu")
+
+
+def test_a_tokenizer_that_is_none(copy):
+    (copy / "tokenizer.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"^The tokenizer of '\S+' cannot be read \(.+\): get it again\.$"):
+        load_lm(copy, device="cpu")
+
+
+@pytest.mark.parametrize("weights", ["pretrained", "random"])
+def test_a_config_of_no_language_model(copy, weights):
+    config = json.loads((copy / "config.json").read_text())
+    for kind in ("gpt22", "vit", None):  # nobody's, a model of pictures, none
+        (copy / "config.json").write_text(json.dumps(config | {"model_type": kind}))
+        with pytest.raises(ValueError, match=rf"^model_type='{kind}' in '\S+/config\.json' is no .*\.$"):
+            load_lm(copy, weights, device="cpu")
+    (copy / "config.json").write_text(json.dumps(config | {"n_layer": "two"}))
+    with pytest.raises(ValueError, match=r"^'\S+/config\.json' is damaged \(.*n_layer.*\): get it again\.$"):
+        load_lm(copy, weights, device="cpu")
 
 
 def test_saving_keeps_the_model_and_halves_the_file(tiny, tmp_path):

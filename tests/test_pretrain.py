@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from course_lib import pretrain
 from course_lib.checkpointing import CHECKPOINT_FILES, last_checkpoint
 from course_lib.pretrain import END_OF_TEXT, blocks, fast_arithmetic, make_trainer, new_model, train_tokenizer
+from course_lib.saving import write_whole
 
 CONF = Path(pretrain.__file__).parent / "conf"
 SIZE = OmegaConf.create({"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64})
@@ -187,11 +188,94 @@ def test_a_run_killed_while_writing_comes_to_the_same_weights(whole_run):
     assert done.returncode == -9, done.stderr[-2000:]
     assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-4"]
     assert last_checkpoint(folder) == str(folder / "checkpoint-4")
+    with pytest.raises(ValueError, match=r"other settings \(training\.seed is 1 there and 2 here\)"):
+        pretrain.run(configuration(folder, "training.seed=2"))
     resumed = pretrain.run(configuration(folder))
     assert losses(resumed["history"]) == losses(log["history"])
     for name in ("checkpoint-12/model.safetensors", "model/model.safetensors"):  # float32 and float16
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     assert not (folder / ".writing").exists()
+
+
+@pytest.fixture
+def again(whole_run, tmp_path):
+    """Return a copy of the folder of the run that nothing disturbed, beside the same tokenizer."""
+    folder, _ = whole_run
+    return shutil.copytree(folder, folder.parent / tmp_path.name)
+
+
+def test_a_run_that_has_only_to_save_its_model_takes_no_step_more(whole_run, again):
+    whole, log = whole_run
+    shutil.rmtree(again / "model")
+    assert pretrain.run(configuration(again))["training_tokens"] == log["training_tokens"]
+    assert files(again / "model").keys() == files(whole / "model").keys()
+    weights = "model/model.safetensors"
+    assert (again / weights).read_bytes() == (whole / weights).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [(), ("model",), ("settings.json",), ("settings.json", "checkpoint-4", "checkpoint-8", "checkpoint-12")],
+    ids=["finished", "killed", "finished long ago", "a model alone"],
+)
+def test_a_run_of_other_settings_is_refused_and_stays_as_it_is(again, lost):
+    for name in lost:
+        path = again / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    before = files(again)
+    said = (
+        r"^pretrain: '\S+' has a run with other settings \(training\.learning_rate is 0\.003 there and "
+        r"0\.001 here\): choose another folder, or delete this one\.$"
+    )
+    with pytest.raises(SystemExit, match=said):
+        pretrain.main.__wrapped__(configuration(again, "training.learning_rate=1e-3"))
+    assert files(again) == before
+
+
+def test_every_setting_that_differs_is_named(again):
+    with pytest.raises(
+        ValueError, match=r"\(data\.seed is 0 .* 7 here, tokenizer\.vocab_size is 500 .* 600 here\)"
+    ):
+        pretrain.run(configuration(again, "data.seed=7", "tokenizer.vocab_size=600"))
+
+
+def test_checkpoints_of_nobody_knows_which_settings_are_not_resumed(again):
+    shutil.rmtree(again / "model")
+    (again / "settings.json").unlink()
+    with pytest.raises(ValueError, match=r"unknown settings, for it has no settings\.json: choose another"):
+        pretrain.run(configuration(again))
+
+
+def test_starting_anew_leaves_nothing_of_the_run_before(again):
+    log = pretrain.run(configuration(again, "resume=false", "training.max_steps=4"))
+    assert log["training_tokens"] == 4 * 4 * 64
+    assert [path.name for path in again.glob("checkpoint-*")] == ["checkpoint-4"]
+    assert pretrain.run(configuration(again, "training.max_steps=4")) == log
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ["size.n_embd=100", "size.n_head=3"],
+            r"size\.n_embd=100 must be a multiple of size\.n_head=3: .*\.",
+        ),
+        (["size=t5-2m", "size.n_head=5"], r"size\.n_embd=32 must be a multiple of size\.n_head=5: .*\."),
+        (["size.n_embd=-4"], r"size\.n_embd=-4 must be a whole number, at least 1\."),
+        (["size.n_layer=0"], r"size\.n_layer=0 must be a whole number, at least 1\."),
+        (["size.n_head=2.5"], r"size\.n_head=2\.5 must be a whole number, at least 1\."),
+        (["size.n_positions=many"], r"size\.n_positions=many must be a whole number, at least 1\."),
+        (["~size.n_layer"], r"size\.n_layer=None must be a whole number, at least 1\."),
+        (["size=t5-2m", "size.n_ff=0"], r"size\.n_ff=0 must be a whole number, at least 1\."),
+        (["+size.architecture=bert"], r"size\.architecture=bert must be t5, or left out for a GPT-2\."),
+        (["tokenizer.vocab_size=big"], r"tokenizer\.vocab_size=big must be a whole number, at least 1\."),
+        (["data.characters=0"], r"data\.characters=0 must be a whole number, at least 1\."),
+    ],
+)
+def test_what_makes_no_model_is_one_sentence_before_anything_is_written(tmp_path, overrides, said):
+    with pytest.raises(SystemExit, match=f"^pretrain: {said}$"):
+        pretrain.main.__wrapped__(configuration(tmp_path / "run", *overrides))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_same_seed_same_losses(random_blocks, tmp_path):
@@ -271,13 +355,23 @@ def test_a_full_disk_leaves_no_half_checkpoint(checkpoint, random_blocks, tmp_pa
     assert torch.equal(resumed.lm_head.weight, whole.lm_head.weight)
 
 
-def test_the_command_says_it_in_one_sentence(checkpoint, tmp_path):
-    folder = shutil.copytree(checkpoint, tmp_path / "run")
-    (folder / "checkpoint-2" / "scheduler.pt").write_bytes(b"")
+def test_a_text_file_is_whole_or_as_it_was(tmp_path):
+    file = tmp_path / "settings.json"
+    write_whole(file, "before")
+    with files_of_at_most(1_000), pytest.raises(OSError):
+        write_whole(file, "after" * 1_000)
+    assert files(tmp_path) == {"settings.json": b"before"}
+    write_whole(file, "после")
+    assert files(tmp_path) == {"settings.json": "после".encode()}
+
+
+def test_the_command_says_it_in_one_sentence(again):
+    shutil.rmtree(again / "model")
+    (again / "checkpoint-12" / "scheduler.pt").write_bytes(b"")
     with pytest.raises(
         SystemExit, match=r"^pretrain: Cannot resume: scheduler\.pt in \S+ is damaged .*anew\.$"
     ):
-        pretrain.main.__wrapped__(configuration(folder))
+        pretrain.main.__wrapped__(configuration(again))
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess:

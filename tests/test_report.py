@@ -1,11 +1,12 @@
 """The scoreboard shows every claim, escapes what it shows, and a run that fails says where."""
 
 import os
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_lib import report, run
 from course_lib.claims import Claim
@@ -83,6 +84,23 @@ def test_markdown_has_one_row_a_claim_and_escapes_bars():
     assert "**2 claims of the deck: 1 hold here, 1 do not.**" in table
     assert table.count("\n| [01](lectures/01_recap.ipynb) |") == 2
     assert "40 × 128 \\| 5120" in table
+
+
+def test_markdown_gives_the_reason_of_a_claim_that_holds_too():
+    assert report.markdown([replace(HOLDS, why="not on detox")]).endswith(
+        "| 50,257 | ✓ holds: not on detox |"
+    )
+    assert report.markdown([HOLDS]).endswith("| 50,257 | ✓ holds |")
+
+
+def test_claims_are_read_back_from_what_a_notebook_printed(course):
+    claims = [HOLDS, replace(HOLDS, why="so it is"), replace(FAILS, why="x | y")]
+    path = course("01_recap", "x")
+    notebook = nbformat.read(path, as_version=4)
+    text = "before\n" + "".join(f"{claim.line()}\n" for claim in claims)
+    notebook.cells[1].outputs = [new_output("stream", text=text)]
+    nbformat.write(notebook, path)
+    assert report.markdown(report.stored([path])) == report.markdown(claims)
 
 
 def test_fill_replaces_what_stands_between_the_marks_only():

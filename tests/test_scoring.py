@@ -1,6 +1,7 @@
 """Log-probabilities are the model's own, with and without every shortcut; boundaries, windows, bad input."""
 
 import logging
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -58,21 +59,40 @@ def test_score_is_the_models_own_logprob_token_by_token(model, tokenizer):
     assert logprob(model, tokenizer, prompt, completion) == scored.logprob
 
 
-@settings(max_examples=25, deadline=None)
+@contextmanager
+def memory_for(most_lines):
+    """A machine whose memory ends where a batch has more lines."""
+    read = reading._read
+
+    def small_machine(model, lines, *rest):
+        if len(lines) > most_lines:
+            raise torch.OutOfMemoryError("out of memory")
+        return read(model, lines, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_read", small_machine)
+        yield
+
+
+@settings(max_examples=40, deadline=None)
 @given(
     head=TEXT,
     prompts=st.lists(TEXT, min_size=1, max_size=5),
     completions=st.lists(COMPLETION, min_size=1, max_size=4, unique=True),
     batch_tokens=st.sampled_from([1, 64, 4096]),
+    bos=st.sampled_from([None, True, False]),
+    most_lines=st.sampled_from([1, 2, 99]),
 )
-def test_every_shortcut_gives_the_same_numbers(model, tokenizer, head, prompts, completions, batch_tokens):
+def test_every_shortcut_gives_the_same_numbers(
+    model, tokenizer, head, prompts, completions, batch_tokens, bos, most_lines
+):
     # a head that all share, long enough for its own pass; some texts outgrow the window of 48 tokens
-    requests = [(head * 3 + "абвго " * 5 + p, c) for p in prompts for c in completions] + [
-        ("", completions[0])
-    ]
-    plain = [by_hand(model, e.ids, e.n_scored) for e in (encode(tokenizer, *r, limit=48) for r in requests)]
+    requests = [(head + "абвго " * 5 + p, c) for p in prompts for c in completions] + [("", completions[0])]
+    encoded = logprobs.encode(tokenizer, requests, 48, bos)
+    plain = [by_hand(model, e.ids, e.n_scored) for e in encoded]
     for options in ({}, {"share": False}, {"by_length": False}, {"share": False, "by_length": False}):
-        fast = score(model, tokenizer, requests, batch_tokens=batch_tokens, **options)
+        with memory_for(most_lines):
+            fast = score(model, tokenizer, requests, bos=bos, batch_tokens=batch_tokens, **options)
         for one, expected in zip(fast, plain, strict=True):
             np.testing.assert_allclose(one.token_logprobs, expected, atol=1e-4)
 
@@ -208,18 +228,58 @@ def test_where_a_text_begins(tokenizer):
     assert encode(tokenizer, "", "да", 9, bos=True).ids[:2] != (tokenizer.bos_token_id,) * 2
 
 
-def test_half_a_batch_where_memory_ends(model, tokenizer, monkeypatch, caplog):
+def dressed(tokenizer, template):
+    """The same tokenizer, which by itself puts its marks around every text."""
+    import copy
+
+    from tokenizers.processors import TemplateProcessing
+
+    other = copy.deepcopy(tokenizer)
+    marks = {"<mark>": 5, tokenizer.eos_token: tokenizer.eos_token_id}
+    post = TemplateProcessing(single=template, special_tokens=list(marks.items()))
+    other.backend_tokenizer.post_processor = post
+    return other
+
+
+@pytest.mark.parametrize(
+    ("template", "in_front"), [("<mark> $A", [5]), ("<mark> $A <|endoftext|>", [5]), ("$A <|endoftext|>", [])]
+)
+def test_marks_that_a_tokenizer_puts_around_texts_are_read_and_never_scored(tokenizer, template, in_front):
+    other = dressed(tokenizer, template)
+    assert other("да")["input_ids"] != tokenizer("да")["input_ids"]
+    bare = tokenizer("да, да")["input_ids"]
+    first = in_front or [tokenizer.bos_token_id]
+    for bos, head in ((None, in_front), (True, first), (False, [])):
+        encoded = encode(other, "да,", " да", 9, bos)
+        assert list(encoded.ids) == head + bare and encoded.n_scored == 1
+    for bos in (None, True, False):  # something must come first
+        encoded = encode(other, "", "да, да", 9, bos)
+        assert list(encoded.ids) == first + bare and encoded.n_scored == len(bare)
+
+
+def test_a_tokenizer_without_a_beginning(tokenizer):
+    import copy
+
+    other = copy.deepcopy(tokenizer)
+    other.bos_token = other.eos_token = None
+    assert encode(other, "да,", " да", 9).n_scored == 1
+    for bos, prompt in ((None, ""), (True, "да,")):
+        with pytest.raises(ValueError, match="no token that begins a text: give a prompt"):
+            encode(other, prompt, " да", 9, bos)
+
+
+def test_a_model_that_does_not_say_how_much_it_can_read():
+    from transformers import BloomConfig, BloomForCausalLM
+
+    model = BloomForCausalLM(BloomConfig(vocab_size=10, hidden_size=8, n_layer=1, n_head=1))
+    with pytest.raises(ValueError, match="bloom does not say how long its context window is"):
+        logprobs.context_window(model)
+
+
+def test_half_a_batch_where_memory_ends(model, tokenizer, caplog):
     requests = [(f"{i} кот, который гуляет сам по себе", " спит") for i in range(8)]
     expected = score(model, tokenizer, requests)
-    read = reading._read
-
-    def small_machine(model, lines, *rest):
-        if len(lines) > 3:
-            raise torch.OutOfMemoryError("out of memory")
-        return read(model, lines, *rest)
-
-    monkeypatch.setattr(reading, "_read", small_machine)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING), memory_for(3):
         halved = score(model, tokenizer, requests)
     assert "out of memory with 8 lines at once: going on with 4" in caplog.text
     for one, other in zip(expected, halved, strict=True):

@@ -9,13 +9,23 @@ so that its loss is -log p(label words) - log p(text | label words): but for the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_lib.scoring.logprobs import Request, Scored, score
-from course_lib.scoring.templates import Example, Template, Words, check_rows, label_fields, with_labels
+from course_lib.scoring.logprobs import Request, Scored, context_window, score
+from course_lib.scoring.shots import that_fit
+from course_lib.scoring.templates import (
+    Example,
+    Template,
+    Words,
+    check_rows,
+    field_names,
+    label_fields,
+    with_labels,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -53,7 +63,8 @@ def label_scores(
         template: its field `label` is filled with the words of each label in turn (see `with_labels`).
         examples: the instances, each with its columns (examples,).
         labels: what stands in an example's column `label` -> the words for it.
-        shots: solved examples: the same for all, or a list for each example.
+        shots: solved examples: the same for all, or a list for each example. Where a prompt would outgrow the
+            context window, its first shots are left out, as many as must be.
         whole: score query and target together, as the deck does, not the target alone.
         norm: "sum", or the mean over "token"s or "byte"s where what is compared differs in length.
         calibrate: None; "pmi", the gain over the score without an instance (Holtzman et al., 2021); or
@@ -72,7 +83,13 @@ def label_scores(
             raise ValueError(f"calibrate='{calibrate}' must be one of {', '.join(CALIBRATIONS)}, or None.")
         if is_own(shots):
             raise ValueError("Calibration compares with one prompt: give the same shots to all examples.")
-    requests = label_requests(template, examples, labels, shots, whole)
+        if not whole and field_names(template.target) - set().union(*map(label_fields, labels.values())):
+            raise ValueError(
+                "Calibration scores the labels of a text that says nothing, and here the target is the text: "
+                "put nothing but {label} into the target, or score query and target together (whole=True)."
+            )
+    count = cache(lambda text: len(tokenizer(text)["input_ids"]))
+    requests = label_requests(template, examples, labels, shots, whole, count, context_window(model))
     scored = score(model, tokenizer, requests, **options)
     scores = np.array([value(one) for one in scored]).reshape(len(examples), len(labels))
     if calibrate is None:
@@ -116,8 +133,22 @@ def label_requests(
     labels: Mapping[Any, Words],
     shots: Sequence[Example] | Sequence[Sequence[Example]] = (),
     whole: bool = False,
+    count: Callable[[str], int] | None = None,
+    window: int = 0,
 ) -> list[Request]:
-    """Write what is to be scored: example by example, label by label (see `label_scores`).
+    """Write what is to be scored: example by example, label by label.
+
+    Args:
+        template: see `label_scores`, as for the next four.
+        examples: the instances.
+        labels: their words.
+        shots: solved examples.
+        whole: whether query and target are scored together.
+        count: tokens of a text; None: all shots stand in each prompt, whether or not there is room.
+        window: tokens that there is room for.
+
+    Returns:
+        Pairs of prompt and completion (examples times labels).
 
     Raises:
         ValueError: no example, no template, an unknown field, labels that cannot be told apart.
@@ -136,15 +167,21 @@ def label_requests(
     each_its_own = is_own(shots)
     if each_its_own and len(shots) != len(examples):
         raise ValueError(f"{len(shots)} lists of shots for {len(examples)} examples: give one for each.")
-    head = "" if each_its_own else template.head(in_words(shots, labels))
+    solved = [] if each_its_own else in_words(shots, labels)
+    all_of_them = template.head(solved)
     requests: list[Request] = []
     for i, example in enumerate(examples):
         if each_its_own:
-            head = template.head(in_words(shots[i], labels))
-        for one in with_labels(example, words):
-            query, target = template.instance(one), template.completion(one)
-            requests.append((head, query + target) if whole else (head + query, target))
-    check_labels(requests[: len(labels)], labels)
+            solved = in_words(shots[i], labels)
+            all_of_them = template.head(solved)
+        parts = [(template.instance(one), template.completion(one)) for one in with_labels(example, words)]
+        head, longest = all_of_them, max(map("".join, parts), key=len)
+        # a text has no more tokens than bytes, so that few have to be counted
+        if count and solved and count(head) + len(longest.encode()) > window:
+            head = template.head(that_fit(solved, template, longest, count, window))
+        own = [(head, query + target) if whole else (head + query, target) for query, target in parts]
+        check_labels(own)
+        requests += own
     return requests
 
 
@@ -164,13 +201,13 @@ def in_words(shots: Sequence[Example], labels: Mapping[Any, Words]) -> list[dict
     return [{**shot, **label_fields(labels[shot["label"]])} for shot in shots]
 
 
-def check_labels(requests: Sequence[Request], labels: Mapping[Any, Words]) -> None:
+def check_labels(requests: Sequence[Request]) -> None:
     """Make sure that the requests of one example differ, and that no target is the beginning of another.
 
     Raises:
         ValueError: they do not, or one is: being shorter, it would win whenever it is not worse.
     """
-    if len(set(requests)) < len(labels):
+    if len(set(requests)) < len(requests):
         raise ValueError("The template does not tell the labels apart: put {label} into its query or target.")
     by_prompt: dict[str, list[str]] = {}
     for prompt, completion in requests:

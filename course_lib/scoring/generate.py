@@ -11,7 +11,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from course_lib.scoring.reading import NOT_NUMBERS
+
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # names of the field -> arguments of `generate`
@@ -53,12 +56,12 @@ def continuations(
 
     Raises:
         ValueError: an unknown strategy, prompts that are no texts, an empty prompt or stop sequence, no
-            room for a prompt in the context window.
+            room for a prompt in the context window, or logits that are no numbers.
     """
     import torch
-    from transformers import set_seed
+    from transformers import LogitsProcessorList, set_seed
 
-    from course_lib.scoring.logprobs import context_window
+    from course_lib.scoring.logprobs import beginning, context_window
 
     if isinstance(strategy, str) and strategy not in STRATEGIES:
         raise ValueError(f"strategy='{strategy}' must be one of {', '.join(STRATEGIES)}, or arguments.")
@@ -73,11 +76,13 @@ def continuations(
         raise ValueError(f"max_new_tokens={max_new_tokens} leaves no room for a prompt in the window.")
     settings = dict(STRATEGIES[strategy] if isinstance(strategy, str) else strategy)
     settings |= {"max_new_tokens": max_new_tokens, "pad_token_id": tokenizer.pad_token_id}
+    settings["logits_processor"] = LogitsProcessorList([_refuse_nan])
     if marks := stop_sequences(stop):
         settings |= {"stop_strings": marks, "tokenizer": tokenizer}
     set_seed(seed)
     texts = [""] * len(prompts)
-    encoded = [tokenizer(prompt)["input_ids"][-room:] for prompt in prompts]
+    own = beginning(tokenizer)
+    encoded = [(own + tokenizer(p, add_special_tokens=False)["input_ids"])[-room:] for p in prompts]
     order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
     with torch.inference_mode():
         for start in range(0, len(order), batch_size):
@@ -89,6 +94,13 @@ def continuations(
             for i, text in zip(some, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True):
                 texts[i] = text
     return texts
+
+
+def _refuse_nan(ids: Tensor, scores: Tensor) -> Tensor:
+    """Raise where a logit is no number: greedy decoding would write on as if nothing were wrong."""
+    if scores.isnan().any():
+        raise ValueError(NOT_NUMBERS)
+    return scores
 
 
 def stop_sequences(stop: str | Sequence[str]) -> list[str]:

@@ -132,20 +132,19 @@ def encode(
             )
     wholes = [prompt + completion for prompt, completion in requests]
     texts = list(dict.fromkeys([prompt for prompt, _ in requests if prompt] + wholes))
-    by_itself = {} if bos is None else {"add_special_tokens": False}
-    ids = dict(zip(texts, tokenizer(texts, **by_itself)["input_ids"] if texts else [], strict=True))
-    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    ids = dict(
+        zip(texts, tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else [], strict=True)
+    )
+    own = beginning(tokenizer)
+    first = own or [i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None][:1]
     encoded = []
     for (prompt, completion), text in zip(requests, wholes, strict=True):
-        whole = ids[text]
-        start = common_length(ids[prompt], whole) if prompt else 0
-        if start == 0 and whole[0] == first and bos is None and not prompt and len(whole) > 1:
-            start = 1  # the tokenizer has put it there by itself
-        elif bos or start == 0:
-            if first is None:
-                raise ValueError("This tokenizer has no token that begins a text: give a prompt.")
-            whole, start = [first, *whole], start + 1
-        n_scored = len(whole) - start
+        start = common_length(ids[prompt], ids[text]) if prompt else 0
+        if (bos or not start) and not first:
+            raise ValueError("This tokenizer has no token that begins a text: give a prompt.")
+        head = first if bos or not start else own if bos is None else []
+        whole = [*head, *ids[text]]
+        n_scored = len(ids[text]) - start
         if n_scored > limit:
             raise ValueError(
                 f"The completion «{completion[:40]}…» has {n_scored} tokens, and the context window {limit}: "
@@ -153,6 +152,16 @@ def encode(
             )
         encoded.append(Encoded(tuple(whole[-(limit + 1) :]), n_scored))
     return encoded
+
+
+def beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the tokens that a tokenizer by itself puts in front of every text: none, or most often one.
+
+    What it puts *after* one, as T5's does, would say that the text has ended, and has no place in a prompt.
+    """
+    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+    dressed = tokenizer("a")["input_ids"]
+    return dressed[: next(i for i in range(len(dressed)) if dressed[i : i + len(bare)] == bare)]
 
 
 def context_window(model: PreTrainedModel) -> int:

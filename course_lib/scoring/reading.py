@@ -24,6 +24,7 @@ Line = list[Row]
 Result = tuple[np.ndarray, bool]
 COPY = 64  # copying the keys and values of a token costs as much as looking at so many
 LOOK_BACK = 64  # lines in which room is looked for
+NOT_NUMBERS = "The model's logits are not all numbers (NaN or infinite): load it in float32."
 log = logging.getLogger(__name__)
 
 
@@ -149,7 +150,7 @@ def _read(
     greedy = (logits.argmax(-1)[at] == targets).cpu().numpy()
     values = logits.float().log_softmax(-1)[at, targets].cpu().numpy().astype(float)
     if not np.isfinite(values).all():
-        raise ValueError("The model's logits are not all numbers (NaN or infinite): load it in float32.")
+        raise ValueError(NOT_NUMBERS)
     results, start = {}, 0
     for row in together:
         for request, n in zip(row.requests, row.n_scored, strict=True):

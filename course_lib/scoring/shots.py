@@ -97,14 +97,9 @@ def that_fit(
         template: how a shot is written.
         longest: prompt and completion, without shots, of the longest request.
         count: tokens of a text.
-        window: tokens that the model can read at once.
-
-    Raises:
-        ValueError: not even the request without shots fits.
+        window: tokens that the model can read at once; where not even the request fits, no shot does.
     """
     free = window - count(template.head() + longest)
-    if free < 0:
-        raise ValueError(f"The request alone is {-free} tokens longer than the context window of {window}.")
     kept: list[Example] = []
     for shot in reversed(shots):
         free -= count(template.instance(shot) + template.completion(shot) + template.separator)

@@ -31,8 +31,8 @@ class Template:
     Attributes:
         query: what is asked about the instance; may be empty for a target that stands alone.
         target: what the model is to write, with the white space before it: " {label}".
-        instructions: what the task is, said once, at the head.
-        task_context: what holds for all instances, said once, after the instructions.
+        instructions: what the task is, said once, at the head, and so without fields.
+        task_context: what holds for all instances, said once, after the instructions, without fields too.
         instance_context: what is told of each instance before its query.
         separator: stands between shots, and after the head.
     """
@@ -61,7 +61,7 @@ class Template:
 
     def head(self, shots: Iterable[Example] = ()) -> str:
         """Write what stands before the instance: instructions, task context and shots, if there are any."""
-        said = [part for part in (self.instructions, self.task_context) if part]
+        said = [said_once(part) for part in (self.instructions, self.task_context) if part]
         solved = [self.instance(shot) + self.completion(shot) for shot in shots]
         return "".join(part + self.separator for part in (*said, *solved))
 
@@ -88,6 +88,7 @@ class Template:
             ValueError: fields that the examples do not have, or no field at all.
         """
         columns, filled = set(columns), set(filled)
+        self.head()  # what is said once has no fields
         if unknown := sorted(self.fields() - columns - filled):
             raise ValueError(_no_field(unknown[0], columns))
         if not self.fields() - filled:
@@ -127,6 +128,19 @@ def fill(template: str, example: Example) -> str:
         return template.format(**example)
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # {text.size}, {text:d}
         raise ValueError(f"Template {template!r} does not fit this example: {error}.") from None
+
+
+def said_once(part: str) -> str:
+    """Write what is said once for all examples.
+
+    Raises:
+        ValueError: it has a field, which no one example could fill.
+    """
+    for name in field_names(part):
+        raise ValueError(
+            f"Instructions and task context are said once, and {{{name}}} cannot be filled there."
+        )
+    return part.format()
 
 
 def check_rows(rows: Any, name: str) -> None:

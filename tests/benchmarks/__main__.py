@@ -7,7 +7,7 @@ Each `bench_*.py` has a `run()` that returns rows with the keys `name`, `ours` a
 `ratio`, `goal` (or None), `equal` (both gave the same result), and where it makes sense `of_matmul_ceiling`
 and `of_memory_ceiling`, the fraction of what this process can multiply or read that ours reaches, and
 `memory_mb` and `peer_memory_mb`, the most that each side takes beyond what the process has. Both sides of a
-benchmark share a process, and each benchmark has one of its own: another's peak would hide theirs.
+benchmark are timed in one process, and each benchmark has one of its own; see `memory.py` for the peaks.
 """
 
 import argparse

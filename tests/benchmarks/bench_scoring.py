@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
+from tests.benchmarks.memory import peaks
 from tests.benchmarks.timing import in_turns
 
 N_EXAMPLES = 64
@@ -30,6 +30,25 @@ def requests(n_labels: int, n_shots: int) -> list[tuple[str, str]]:
     return [(prompt, word) for prompt in prompts for word in WORDS[:n_labels]]
 
 
+def sides(name: str) -> dict[str, Callable[[], list[tuple[float, bool]]]]:
+    """Returns the two ways to score the requests of a case: log-probability and greediness of each."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    from course_lib.models import load_lm
+    from course_lib.scoring import score
+
+    logging.disable(logging.WARNING)
+    model, tokenizer = load_lm("tiny", dtype="float32")
+    peer = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=32)
+    asked = requests(*CASES[name][:2])
+    instances = [Instance("loglikelihood", {}, request, i) for i, request in enumerate(asked)]
+    return {
+        "peer": lambda: peer.loglikelihood(instances, disable_tqdm=True),
+        "ours": lambda: [(one.logprob, one.greedy) for one in score(model, tokenizer, asked)],
+    }
+
+
 def run(repeats: int = 5) -> list[dict]:
     """Times both sides in turns.
 
@@ -42,34 +61,18 @@ def run(repeats: int = 5) -> list[dict]:
     Raises:
         AssertionError: a log-probability differs by more than 1e-4, or an argmax.
     """
-    from lm_eval.api.instance import Instance
-    from lm_eval.models.huggingface import HFLM
-
-    from course_lib.models import load_lm
-    from course_lib.scoring import score
-
-    logging.disable(logging.WARNING)
-    model, tokenizer = load_lm("tiny", dtype="float32")
-    peer = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=32)
     rows = []
-    for name, (n_labels, n_shots, goal) in CASES.items():
-        asked = requests(n_labels, n_shots)
-        instances = [Instance("loglikelihood", {}, request, i) for i, request in enumerate(asked)]
-        sides: dict[str, Callable[[], list[tuple[float, bool]]]] = {
-            "peer": lambda: peer.loglikelihood(instances, disable_tqdm=True),  # noqa: B023
-            "ours": lambda: [(one.logprob, one.greedy) for one in score(model, tokenizer, asked)],  # noqa: B023
-        }
-        answers, memory = {}, {}
-        for side, work in sides.items():
-            answers[side], memory[side] = peak(work)
+    for name, (_, _, goal) in CASES.items():
+        both = sides(name)
+        answers = {side: work() for side, work in both.items()}
         for (ours, greedy), (theirs, their_greedy) in zip(answers["ours"], answers["peer"], strict=True):
             assert abs(ours - theirs) < 1e-4 and greedy == their_greedy, f"{name}: {ours} against {theirs}"
-        median = in_turns(sides, repeats)
+        median, memory = in_turns(both, repeats), peaks(sides, name)
         rows.append(
             {
                 "name": f"scoring, {name}, against lm-eval",
-                "ours": len(asked) / median["ours"],
-                "peer": len(asked) / median["peer"],
+                "ours": len(answers["ours"]) / median["ours"],
+                "peer": len(answers["peer"]) / median["peer"],
                 "unit": "requests/s",
                 "ratio": median["peer"] / median["ours"],
                 "goal": goal,
@@ -80,26 +83,6 @@ def run(repeats: int = 5) -> list[dict]:
         )
     logging.disable(logging.NOTSET)
     return rows
-
-
-def peak(work: Callable) -> tuple[object, float]:
-    """Runs something and watches how much memory the process takes beyond what it has (MB)."""
-    import psutil
-
-    process, done = psutil.Process(), threading.Event()
-    before = most = process.memory_info().rss
-
-    def watch() -> None:
-        nonlocal most
-        while not done.wait(0.002):
-            most = max(most, process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    result = work()
-    done.set()
-    watcher.join()
-    return result, (most - before) / 1e6
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 
-from tests.benchmarks.bench_scoring import peak
+from tests.benchmarks.memory import Sides, peaks
 from tests.benchmarks.timing import in_turns
 
 WARM_UP_STEPS, TIMED_STEPS, BATCH, N_SOFT = 2, 8, 16, 20
@@ -20,19 +20,20 @@ GOALS = {"tiny": 1.3, "50k-word head": 2.0}
 MIXED_GOAL, N_TASKS, WRITTEN = 3.0, 8, 24  # tokens a text
 
 
-def models():
-    """Yields name, model, tokenizer: the default one, and a small one with a head as large as ruGPT-3's."""
+def load(name: str):
+    """Returns model and tokenizer: the default one, or a small one with a head as large as ruGPT-3's."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
     from course_lib.models import load_lm
 
     model, tokenizer = load_lm("tiny", dtype="float32")
-    yield "tiny", model, tokenizer
+    if name == "tiny":
+        return model, tokenizer
     torch.manual_seed(0)
     shape = {"n_embd": 256, "n_layer": 4, "n_head": 4, "n_positions": 512, "vocab_size": 50_257}
     shape |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}  # a Trainer switches dropout on
-    yield "50k-word head", GPT2LMHeadModel(GPT2Config(**shape)).eval(), tokenizer
+    return GPT2LMHeadModel(GPT2Config(**shape)).eval(), tokenizer
 
 
 def clock():
@@ -52,8 +53,8 @@ def clock():
     return Clock()
 
 
-def tuning(name: str, model, tokenizer, rounds: int = 2) -> dict:
-    """Times both sides in turns on one model."""
+def sides(name: str) -> Sides:
+    """Returns the two ways to tune a prompt: seconds of each timed step, and the losses."""
     import torch
     from transformers import PrinterCallback, Trainer, TrainingArguments
 
@@ -64,6 +65,7 @@ def tuning(name: str, model, tokenizer, rounds: int = 2) -> dict:
     from course_lib.prompts.methods import with_peft
     from course_lib.tasks import load_task
 
+    model, tokenizer = load(name)
     steps = WARM_UP_STEPS + TIMED_STEPS
     tweets = load_task("tweets").data["train"].to_list()[: steps * BATCH]
     words = [" грустный", " весёлый"]
@@ -114,11 +116,16 @@ def tuning(name: str, model, tokenizer, rounds: int = 2) -> dict:
             trainer.train()
         return watch.seconds(), [log["loss"] for log in trainer.state.log_history if "loss" in log]
 
-    seconds, losses, memory = {"ours": [], "peer": []}, {}, {}
+    return {"peer": peer, "ours": ours}
+
+
+def tuning(name: str, rounds: int = 2) -> dict:
+    """Times both sides in turns on one model."""
+    seconds, losses, memory = {"ours": [], "peer": []}, {}, peaks(sides, name)
+    both = sides(name)
     for _ in range(rounds):
-        for side, work in (("peer", peer), ("ours", ours)):
-            (more, losses[side]), taken = peak(work)
-            memory[side] = max(memory.get(side, 0), taken)
+        for side, work in both.items():
+            more, losses[side] = work()
             seconds[side] += more
     rate = {side: 1 / statistics.median(values) for side, values in seconds.items()}
     return {
@@ -133,11 +140,12 @@ def tuning(name: str, model, tokenizer, rounds: int = 2) -> dict:
     }
 
 
-def mixed(model, tokenizer, repeats: int = 5) -> dict:
+def mixed(repeats: int = 5) -> dict:
     """Times writing for several tasks at once, each row with its prompt, beside one task after another."""
     from course_lib.prompts import attached, new_prompt
     from course_lib.tasks import load_task
 
+    model, tokenizer = load("tiny")
     tweets = load_task("tweets").data["test"].to_list()[:N_TASKS]
     prompts = [new_prompt("<P*10>{text}<P*2>", model, tokenizer) for _ in range(N_TASKS)]
     found = {}
@@ -155,9 +163,9 @@ def mixed(model, tokenizer, repeats: int = 5) -> dict:
         def peer():
             found["peer"] = [ids for row in rows for ids in write([row])]
 
-        sides = {"peer": peer, "ours": ours}
-        in_turns(sides, 1)
-        median = in_turns(sides, repeats)
+        both = {"peer": peer, "ours": ours}
+        in_turns(both, 1)
+        median = in_turns(both, repeats)
     tokens = N_TASKS * WRITTEN
     return {
         "name": f"{N_TASKS} tasks' texts in one batch, against a batch for each",
@@ -172,12 +180,7 @@ def mixed(model, tokenizer, repeats: int = 5) -> dict:
 
 def run() -> list[dict]:
     """Times all of it; see `tests.benchmarks` for what a row holds."""
-    rows = []
-    for name, model, tokenizer in models():
-        rows.append(tuning(name, model, tokenizer))
-        if name == "tiny":
-            rows.append(mixed(model, tokenizer))
-    return rows
+    return [tuning("tiny"), mixed(), tuning("50k-word head")]
 
 
 if __name__ == "__main__":

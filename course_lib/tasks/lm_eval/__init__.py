@@ -1,4 +1,6 @@
-"""The tasks with a choice of completions for EleutherAI's lm-eval: same texts, same answers, same accuracy.
+"""The micro-world's tasks for EleutherAI's lm-eval: same texts, same answers, same accuracy.
+
+A choice is answered by the likeliest completion, everything else that has a right answer by writing.
 
     lm_eval --model hf --model_args pretrained=course_lib/checkpoints/tiny,dtype=float32 \\
         --include_path course_lib/tasks/lm_eval --tasks course_tweets,course_russian_super_glue
@@ -32,8 +34,8 @@ def load(task: str, source: str = "world", **_) -> DatasetDict:
         **_: what else lm-eval knows of the run, such as the arguments of the model.
 
     Returns:
-        The splits; a row has its `prompt`, its `completions` and the number of the `right` one, -1 where the
-        answer is not public.
+        The splits; a row has its `prompt`, and its `completions` with the number of the `right` one, -1 where
+        the answer is not public; or, where it is to be written, the `completion`.
 
     Raises:
         ValueError, FileNotFoundError: as `load_task`.
@@ -45,12 +47,21 @@ def load(task: str, source: str = "world", **_) -> DatasetDict:
             return row["label"]
         return next((i for i, entity in enumerate(row["entities"]) if entity in row["answers"]), -1)
 
-    data = loaded.data
+    data, written = loaded.data, {"prompt": loaded.prompt}
+    if loaded.is_free:
+        written["completion"] = loaded.answer
+    else:
+        written |= {"completions": loaded.completions, "right": right}
     for split in data:
-        written = {"prompt": loaded.prompt, "completions": loaded.completions, "right": right}
         for column, write in written.items():
             data[split] = data[split].add_column(column, [write(row) for row in data[split]])
     return data
+
+
+def written_results(row: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Judge an answer that was written (`process_results`)."""
+    text, answers = results[0].strip(), [row["completion"].strip()]
+    return {"token_f1": metrics.token_f1(text, answers), "exact_match": metrics.exact_match(text, answers)}
 
 
 def likeliest(results: Results) -> int:
