@@ -1,6 +1,7 @@
 """The micro-world's vocabulary: enough of it, well-formed, its held-out names nowhere in training texts."""
 
 import re
+from functools import cache
 from itertools import islice
 
 import pytest
@@ -44,10 +45,14 @@ def leaves(value: object) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+@cache
+def held_out_titles() -> list[str]:
+    return [row["title"] for row in read_table("books") if row["split"] == "held_out"]
+
+
 def held_out_names_in(text: str, forms: set[str]) -> set[str]:
-    titles = [row["title"] for row in read_table("books") if row["split"] == "held_out"]
     found = {word for word in WORD.findall(text) if word[0].isupper() and word.lower() in forms}
-    return found | {title for title in titles if title in text}
+    return found | {title for title in held_out_titles() if title in text}
 
 
 def test_there_are_enough_words_and_names():

@@ -162,7 +162,10 @@ def lab(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no Chromium on this machine")
+@pytest.mark.skipif(
+    not (shutil.which("chromium") and shutil.which("chromedriver")),
+    reason="there is no Chromium on this machine, or no driver for it",
+)
 def test_it_works_in_jupyterlab_with_keys_alone(lab, tmp_path):
     from selenium import webdriver
     from selenium.common.exceptions import TimeoutException
