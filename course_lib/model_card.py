@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.models import CHECKPOINTS, OWN, OWN_SEQ2SEQ, load_lm
+from course_lib.saving import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,10 +183,8 @@ def draw_losses(logs: dict[str, dict[str, Any]], references: dict[str, float], p
 
 def shrink(path: Path) -> None:
     """Write a JSON file again without its blanks: the package carries three tokenizers and three logs."""
-    half = path.with_name(path.name + ".half")
     content = json.loads(path.read_text(encoding="utf-8"))
-    half.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-    half.replace(path)
+    write_whole(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
 
 
 def card(name: str, template: str = "model_card.md", **facts: Any) -> str:

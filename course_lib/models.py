@@ -10,6 +10,7 @@ import difflib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from course_lib.hub import hub_answers, why
 from course_lib.quiet import quiet
@@ -25,6 +26,7 @@ __all__ = [
     "lm_name",
     "load_lm",
     "profile",
+    "read_json",
     "sizes",
 ]
 
@@ -190,12 +192,21 @@ def _folder(name: str | Path) -> Path | None:
     return None
 
 
-def _read(file: Path) -> dict:
-    """Reads a JSON object, and names the file where it is none."""
+def read_json(file: Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        ValueError: it is damaged; the sentence names the file.
+    """
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"'{file}' is damaged ({error}): get it again.") from None
+
+
+def _read(file: Path) -> dict:
+    """Reads a JSON object, and names the file where it is none."""
+    content = read_json(file)
     if not isinstance(content, dict):
         raise ValueError(f"'{file}' is damaged (it holds no JSON object): get it again.")
     return content

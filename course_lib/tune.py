@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from course_lib.models import OWN, PROFILES, RUGPT3
 from course_lib.prompts.tasks import FORMATS, choices, fields, truncated
+from course_lib.saving import write_whole
 from course_lib.tune_checks import check, earlier, quoted
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
     (folder / "log.json").unlink(missing_ok=True)  # of a run that is replaced
     if not config.resume:
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    write(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    write_whole(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     arguments = {
         key: value
         for group in (config.training, config.optimiser, config.scheduler)
@@ -138,7 +139,7 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
     save_pretrained(
         method.prompt, folder / "prompt", f"Trained on {task.title} ({len(rows['train'])} examples); {found}."
     )
-    write(folder / "log.json", json.dumps(log, indent=1, ensure_ascii=False))
+    write_whole(folder / "log.json", json.dumps(log, indent=1, ensure_ascii=False))
     method.close()
     return log
 
@@ -146,13 +147,6 @@ def run(config: DictConfig, folder: str | Path) -> dict[str, Any]:
 def limits(method: Method) -> dict[str, Any]:
     """Return how long a prompt may be, and what makes it shorter."""
     return {"max_tokens": method.max_tokens, "truncate": truncated(method.task, method.prompt)}
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    half = path.with_name(path.name + ".half")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)
 
 
 def judge(method: Method, rows: list[dict], split: str) -> tuple[list, dict[str, Any]]:

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from course_lib.hub import hub_answers, why
+from course_lib.models import read_json
 from course_lib.prompts.format import COMPILED, PromptFormat
 from course_lib.prompts.prompt import Prompt, check_fits
 from course_lib.prompts.providers import PROVIDERS, TensorProvider
@@ -220,10 +221,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.exists():
         raise FileNotFoundError(f"The folder '{folder}' has no {CONFIG}, so it is not a saved prompt.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"'{path}' is damaged ({error}): get it again.") from None
+    config = read_json(path)
     if not isinstance(config, dict):
         raise ValueError(f"'{path}' describes no prompt: it holds a {type(config).__name__}.")
     return config
